@@ -1,0 +1,125 @@
+"""The joint of the house: an adaptation as a folder, and the hash by which the ledger knows it.
+
+    adaptation.json        prompt, program, decoding, labels, the base model's name and hash; readable, versioned
+    demonstrations.jsonl   what stands in the prompt, or the pool that the selector picks from
+    adapter/               trained weights, in PEFT's format where PEFT has the method
+
+Only JSON and safetensors: nothing is unpickled, and no code is named by a file. Folders are written beside their
+place and renamed, so that a kill leaves either the whole adaptation or none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rung.types import Adaptation, AdaptationError, Demonstration, ModelRef, digest
+
+VERSION = 1
+_READER = TypeAdapter(Adaptation)
+
+
+def to_dict(adaptation: Adaptation) -> dict[str, Any]:
+    """Plain JSON values; the adapter's path is not part of it."""
+    return {**dataclasses.asdict(adaptation), "adapter": "adapter" if adaptation.adapter else None}
+
+
+def from_dict(body: dict[str, Any], where: str = "adaptation") -> Adaptation:
+    """Read what :func:`to_dict` wrote; raises AdaptationError that names the field which is wrong."""
+    try:
+        return _READER.validate_python(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise AdaptationError(f"{where}: {place}: {first['msg']}", zh=f"{where}：字段 {place} 有误：{first['msg']}") from None
+
+
+def hash_of(adaptation: Adaptation) -> str:
+    """The digest of everything that decides an answer: not the names, not where the files lie."""
+    body = to_dict(adaptation)
+    for name in ("name", "rung", "adapter"):
+        body.pop(name)
+    body["model"] = adaptation.model.sha256 if adaptation.model else None
+    return digest(VERSION, body)
+
+
+def hash_folder(folder: Path) -> str:
+    """SHA-256 over names and bytes of the files of an adapter folder."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def save(adaptation: Adaptation, folder: Path) -> Path:
+    """Write ``adaptation`` as a folder, replacing an older one of the same name."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    body = to_dict(adaptation)
+    demonstrations = body.pop("demonstrations")
+    text = json.dumps({"version": VERSION, **body}, ensure_ascii=False, indent=2)
+    (fresh / "adaptation.json").write_text(text + "\n", encoding="utf-8")
+    with (fresh / "demonstrations.jsonl").open("w", encoding="utf-8") as out:
+        for demonstration in demonstrations:
+            out.write(json.dumps(demonstration, ensure_ascii=False) + "\n")
+    if adaptation.adapter:
+        shutil.copytree(adaptation.adapter, fresh / "adapter")
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+    return folder
+
+
+def load(folder: Path, model: ModelRef | None = None) -> Adaptation:
+    """Read an adaptation folder; with ``model`` also check that it was made for these weights.
+
+    Raises AdaptationError: no such folder, another version, a field that is wrong, adapter files that were changed,
+    another base model.
+    """
+    path = folder / "adaptation.json"
+    if not path.exists():
+        raise AdaptationError(
+            f"{folder} is no adaptation: it has no adaptation.json. A climb leaves them in RUN/adaptations/NAME.",
+            zh=f"{folder} 不是适配：其中没有 adaptation.json。攀登把适配留在 RUN/adaptations/NAME。",
+        )
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        lines = (folder / "demonstrations.jsonl").read_text(encoding="utf-8").splitlines()
+        demonstrations = [Demonstration(**json.loads(line)) for line in lines]
+    except (json.JSONDecodeError, OSError, TypeError, UnicodeDecodeError) as error:
+        raise AdaptationError(f"{folder} cannot be read: {error}", zh=f"{folder} 读不出来：{error}") from None
+    version = body.pop("version", None)
+    if version != VERSION:
+        raise AdaptationError(
+            f"{path} has version {version}, this Rung reads version {VERSION}",
+            zh=f"{path} 的版本是 {version}，这里只认识版本 {VERSION}",
+        )
+    adaptation = from_dict({**body, "demonstrations": tuple(demonstrations)}, str(path))
+    if adaptation.adapter:
+        inside = folder / "adapter"
+        if not inside.is_dir() or hash_folder(inside) != adaptation.adapter_sha256:
+            raise AdaptationError(
+                f"{inside} is missing or was changed since it was written; copy the whole folder again",
+                zh=f"{inside} 缺失，或写成之后被改过；请重新复制整个文件夹",
+            )
+        adaptation = dataclasses.replace(adaptation, adapter=str(inside.resolve()))
+    check_model(adaptation, model, str(folder))
+    return adaptation
+
+
+def check_model(adaptation: Adaptation, model: ModelRef | None, where: str) -> None:
+    """Raise AdaptationError when ``adaptation`` was made for other weights than ``model``'s."""
+    made_for = adaptation.model
+    if model is not None and made_for is not None and made_for.sha256 != model.sha256:
+        raise AdaptationError(
+            f"{where} was made for {made_for.name} ({made_for.sha256[:12]}), this model is {model.name} "
+            f"({model.sha256[:12]}); type --model with the right one",
+            zh=f"{where} 是为 {made_for.name}（{made_for.sha256[:12]}）做的，当前模型是 {model.name}"
+            f"（{model.sha256[:12]}）；请用 --model 指定正确的模型",
+        )

@@ -1,0 +1,203 @@
+"""LoRA (Hu et al. 2021, arXiv 2106.09685): y = W x + b + s B A x with W frozen, A [r, in] and B [out, r] trained.
+
+The base model keeps its modules, names and weights: attaching only puts another ``forward`` on each wrapped layer, and
+detaching takes it away, so the base is bit for bit what it was. The layer is one autograd node of our own: it keeps
+x and A x (the plain way keeps more), adds in place, and skips the gradient of x where nobody asks for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from rung.types import AdaptationError
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """What LoRA trains, and how strongly it weighs."""
+
+    rank: int = 8  # 4-16 is plenty for a thousand examples; more when there is more to learn
+    alpha: float = 16.0  # scale = alpha / rank; usually twice the rank, and then left alone: tune the learning rate
+    rslora: bool = False  # scale = alpha / sqrt(rank) (Kalajdzievski 2023): keeps high ranks from learning too slowly
+    dropout: float = 0.0  # on x, before A; helps little below a few thousand examples
+    targets: str | tuple[str, ...] = "all-linear"  # or names such as ("q_proj", "v_proj")
+
+
+class LoraLayer:
+    """One wrapped layer: its A and B in float32, its scale, and the forward that stands in for the module's own."""
+
+    def __init__(self, module: Any, a: Tensor, b: Tensor, alpha: float, rslora: bool, dropout: float):
+        self.module, self.alpha = module, alpha
+        place = next(module.parameters()).device
+        self.a, self.b = nn.Parameter(a.float().to(place)), nn.Parameter(b.float().to(place))
+        self.scale = alpha / (math.sqrt(self.rank) if rslora else self.rank)
+        self.dropout = dropout
+        self.training = False
+        self._merged: Tensor | None = None
+
+    @property
+    def rank(self) -> int:
+        return self.a.shape[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [..., in] -> [..., out], in the type of x."""
+        weight, bias = self.module.weight, self.module.bias
+        transposed = isinstance(self.module, Conv1D)
+        if self._merged is not None:
+            return _linear(x, self._merged, bias, transposed)
+        if self.training and self.dropout > 0:
+            inner = F.linear(F.dropout(x, self.dropout), self.a.to(x.dtype))
+            return _linear(x, weight, bias, transposed) + self.scale * F.linear(inner, self.b.to(x.dtype))
+        return _Lora.apply(x, weight, bias, self.a, self.b, self.scale, transposed)
+
+    def delta(self) -> Tensor:
+        """s B A in float32, in the shape of the module's weight."""
+        delta = self.scale * (self.b.detach() @ self.a.detach())
+        return delta.T if isinstance(self.module, Conv1D) else delta
+
+    def merge(self) -> None:
+        weight = self.module.weight.detach()
+        self._merged = (weight.float() + self.delta()).to(weight.dtype)
+
+    def unmerge(self) -> None:
+        self._merged = None
+
+
+def _linear(x: Tensor, weight: Any, bias: Any, transposed: bool) -> Tensor:
+    return F.linear(x, weight.T if transposed else weight, bias)
+
+
+class _Lora(torch.autograd.Function):
+    """y = W x + b + s B A x, with gradients for x, A and B only."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, a, b, scale, transposed):
+        flat = x.reshape(-1, x.shape[-1])
+        low_a, low_b = a.to(x.dtype), b.to(x.dtype)
+        inner = flat @ low_a.T
+        y = _linear(flat, weight, bias, transposed).addmm_(inner, low_b.T, alpha=scale)
+        ctx.save_for_backward(flat, inner, low_a, low_b, weight)
+        ctx.scale, ctx.transposed, ctx.shape = scale, transposed, x.shape
+        return y.view(*x.shape[:-1], y.shape[-1])
+
+    @staticmethod
+    def backward(ctx, grad):
+        flat, inner, a, b, weight = ctx.saved_tensors
+        grad = grad.reshape(-1, grad.shape[-1])
+        back = (grad @ b).mul_(ctx.scale)  # [T, r]
+        gx = None
+        if ctx.needs_input_grad[0]:
+            gx = (grad @ (weight.T if ctx.transposed else weight)).addmm_(back, a).view(ctx.shape)
+        # grad.T @ inner has r columns; (inner.T @ grad).T is the same numbers, row by row through memory.
+        ga = (back.T @ flat).float()
+        gb = (inner.T @ grad).T.float().mul_(ctx.scale)
+        return gx, None, None, ga, gb, None, None
+
+
+class LoraHandle:
+    """A LoRA that hangs on ``hf`` until :meth:`detach`."""
+
+    method = "lora"
+
+    def __init__(self, hf: PreTrainedModel, layers: dict[str, LoraLayer], config: LoraConfig):
+        self.hf, self.layers, self.config = hf, layers, config
+        self._required = [p for p in hf.parameters() if p.requires_grad]
+        for p in self._required:
+            p.requires_grad_(False)
+        for layer in layers.values():
+            layer.module.forward = layer.forward
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """Name -> parameter, by PEFT's names without its ``base_model.model.`` in front."""
+        named = {}
+        for name, layer in self.layers.items():
+            named[f"{name}.lora_A.weight"], named[f"{name}.lora_B.weight"] = layer.a, layer.b
+        return named
+
+    def train(self, training: bool = True) -> None:
+        """Dropout on or off; the frozen base stays in evaluation mode either way."""
+        for layer in self.layers.values():
+            layer.training = training
+
+    def merge(self) -> None:
+        """Answers as before but at the base's speed: one product per layer, with s B A inside a copy of W."""
+        for layer in self.layers.values():
+            layer.merge()
+
+    def unmerge(self) -> None:
+        """Back to W and B A apart; needed before training on. W itself was never touched."""
+        for layer in self.layers.values():
+            layer.unmerge()
+
+    @contextmanager
+    def merged(self) -> Iterator[None]:
+        """:meth:`merge` for the duration."""
+        self.merge()
+        try:
+            yield
+        finally:
+            self.unmerge()
+
+    def detach(self) -> None:
+        """Takes the adapter off; the base is bit for bit what it was. Twice is no harm."""
+        for layer in self.layers.values():
+            layer.module.__dict__.pop("forward", None)
+        for p in self._required:
+            p.requires_grad_(True)
+        self._required = []
+
+
+def attach(hf: PreTrainedModel, config: LoraConfig = LoraConfig(), seed: int = 0) -> LoraHandle:
+    """Puts a fresh LoRA on ``hf``: A uniform as in loralib (Kaiming, a = sqrt 5), B zero, so that nothing changes yet.
+
+    Raises :class:`AdaptationError` when the targets name no layer, or when ``hf`` carries an adapter already.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    layers = {}
+    for name, module in find_targets(hf, config.targets).items():
+        rows, columns = sizes(module)
+        limit = 1 / math.sqrt(columns)
+        a = torch.empty(config.rank, columns).uniform_(-limit, limit, generator=generator)
+        layers[name] = LoraLayer(
+            module, a, torch.zeros(rows, config.rank), config.alpha, config.rslora, config.dropout
+        )
+    return LoraHandle(hf, layers, config)
+
+
+def find_targets(hf: PreTrainedModel, targets: str | tuple[str, ...]) -> dict[str, nn.Module]:
+    """Name -> layer for every linear layer of the blocks, or for those whose name ends in one of ``targets``."""
+    head = hf.get_output_embeddings()
+    linear = {n: m for n, m in hf.named_modules() if isinstance(m, (nn.Linear, Conv1D)) and m is not head}
+    if any("forward" in m.__dict__ for m in linear.values()):
+        raise AdaptationError(
+            "the model carries an adapter already; detach it first", zh="该模型已挂有适配器；请先将其卸下"
+        )
+    if targets == "all-linear":
+        return linear
+    wanted = (targets,) if isinstance(targets, str) else targets
+    absent = [t for t in wanted if not any(n == t or n.endswith("." + t) for n in linear)]
+    if absent or not wanted:
+        known = ", ".join(sorted({n.rsplit(".", 1)[-1] for n in linear}))
+        raise AdaptationError(
+            f"no linear layer is called {', '.join(absent) or '(nothing given)'}; this model has {known}, "
+            "or type all-linear",
+            zh=f"没有名为 {'、'.join(absent) or '（未给出）'} 的线性层；该模型有 {known}，也可用 all-linear",
+        )
+    return {n: m for n, m in linear.items() if any(n == t or n.endswith("." + t) for t in wanted)}
+
+
+def sizes(module: Any) -> tuple[int, int]:
+    """(out, in) of a linear layer; GPT-2's Conv1D stores its weight the other way round."""
+    rows, columns = module.weight.shape
+    return (int(columns), int(rows)) if isinstance(module, Conv1D) else (int(rows), int(columns))

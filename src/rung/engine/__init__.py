@@ -1,0 +1,27 @@
+"""The only room with logits: load a model, score, generate, read hidden states, and the flat forward for training."""
+
+from rung.engine.attention import install
+from rung.engine.constrain import Constraint
+from rung.engine.fake import FakeModel, fake_model
+from rung.engine.flat import forward_flat
+from rung.engine.flops import Meter
+from rung.engine.generate import Generation
+from rung.engine.layout import Past
+from rung.engine.load import hash_folder, load_model
+from rung.engine.model import Model
+from rung.engine.score import ChoiceScores
+
+__all__ = [
+    "ChoiceScores",
+    "Constraint",
+    "FakeModel",
+    "Generation",
+    "Meter",
+    "Model",
+    "Past",
+    "fake_model",
+    "forward_flat",
+    "hash_folder",
+    "install",
+    "load_model",
+]

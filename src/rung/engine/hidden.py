@@ -1,0 +1,73 @@
+"""Hidden states of texts, one vector per text and layer; padding does not exist here, so none can slip in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+from rung.engine.attention import Layout
+from rung.engine.flat import run_hidden
+from rung.engine.layout import Segment
+from rung.engine.trunk import Trunk
+from rung.types import ModelError
+
+Pool = Literal["last", "mean"]
+
+
+def hidden(trunk: Trunk, texts: Sequence[Sequence[int]], layers: Sequence[int], pool: Pool) -> np.ndarray:
+    """States [n_texts, n_layers, d] in float32 of token sequences.
+
+    layers: 0 is the embedding, i the state after layer i, negative from the end (-1: the last, behind the final
+    norm). pool: the last token's state, or the mean over the text's tokens. Equal texts are computed once.
+    Raises :class:`ModelError` for a layer that does not exist, ``ValueError`` for an unknown pool.
+    """
+    if pool not in ("last", "mean"):
+        raise ValueError(f"pool must be 'last' or 'mean', not {pool!r}")
+    depth = trunk.shape.layers
+    if any(not -depth - 1 <= layer <= depth for layer in layers):
+        raise ModelError(
+            f"layers {list(layers)} asked for, but the model has {depth}: 0 (embedding) to {depth}, or negative",
+            zh=f"请求的层为 {list(layers)}，但模型只有 {depth} 层：0（嵌入）到 {depth}，或负数",
+        )
+    keys = [tuple(t) for t in texts]
+    unique = sorted(set(keys), key=len)
+    states = np.zeros((len(unique), len(layers), trunk.shape.hidden), dtype=np.float32)
+    with trunk.frozen():
+        for start, stop in _batches(unique, trunk.token_budget, trunk.batch_size):
+            states[start:stop] = _forward(trunk, unique[start:stop], layers, pool)
+    row = {key: i for i, key in enumerate(unique)}
+    return states[[row[key] for key in keys]]
+
+
+def _batches(texts: list[tuple[int, ...]], budget: int, most: int | None) -> list[tuple[int, int]]:
+    batches, start, tokens = [], 0, 0
+    for i, text in enumerate(texts):
+        if i > start and (tokens + len(text) > budget or i - start == most):
+            batches.append((start, i))
+            start, tokens = i, 0
+        tokens += len(text)
+    return [*batches, (start, len(texts))] if texts else []
+
+
+def _forward(trunk: Trunk, texts: Sequence[tuple[int, ...]], layers: Sequence[int], pool: Pool) -> np.ndarray:
+    device = trunk.device
+    lengths = torch.tensor([len(t) for t in texts], device=device)
+    layout = Layout([Segment(len(t)) for t in texts], device=device)
+    tokens = torch.tensor([x for t in texts for x in t], device=device)
+    positions = torch.cat([torch.arange(len(t)) for t in texts]).to(device)
+    trunk.tally(len(tokens), layout.pairs, 0)
+    states = run_hidden(trunk.hf, layout, tokens, positions)
+    ends = lengths.cumsum(0)
+    pooled = []
+    for layer in layers:
+        state = states[layer].float()
+        if pool == "last":
+            pooled.append(state[ends - 1])
+        else:
+            text = torch.repeat_interleave(torch.arange(len(texts), device=device), lengths)
+            total = torch.zeros(len(texts), state.shape[1], device=device).index_add_(0, text, state)
+            pooled.append(total / lengths[:, None])
+    return torch.stack(pooled, 1).cpu().numpy()

@@ -1,0 +1,189 @@
+"""Train an adapter on documents: what the weight rungs call. The stepping itself is :mod:`rung.train`'s.
+
+    documents = answer_documents(model, prompts, answers, choices=...)
+    trained = finetune(model, documents, LoraConfig(rank=8), evaluate=accuracy_on_dev, folder=folder)
+    ...                        # the adapter hangs on model.hf now
+    trained.handle.detach()    # and now the base is bit for bit what it was
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from rung.adapters import LoraConfig, LoraHandle, attach, save
+from rung.attend import TrainingLayout
+from rung.documents import Batches, Document, Microbatch, check
+from rung.engine import Model
+from rung.engine.flat import run
+from rung.objectives import sft, token_logprobs
+from rung.precision import PeakMemory, Precision, has_fast_bfloat16, rounded
+from rung.train import Plan, TrainingReport, train
+from rung.types import Cost, digest
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """How to train. The defaults suit 64 to 2,000 short examples and a small model."""
+
+    learning_rate: float = 2e-3  # small models want more than large ones; about 2e-4 at a billion parameters
+    batch: int = 16  # documents per step; LoRA likes small batches
+    epochs: float = 4.0
+    steps: int | None = None  # instead of epochs
+    warmup: float = 0.1  # share of the steps
+    schedule: Literal["cosine", "wsd", "constant"] = "cosine"
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    evaluations: int = 4  # how often dev is measured, the end included; the best weights are kept
+    patience: int = 0  # stop after so many evaluations without a better figure; 0: never
+    checkpoint_every: int = 50  # steps
+    precision: Precision = "auto"  # of the frozen base while training: bfloat16 where it is the faster one
+    token_budget: int = 2048  # most tokens of a forward: memory and speed, never the result
+
+    def count(self, documents: int) -> int:
+        """Optimiser steps for so many documents."""
+        return self.steps or max(1, math.ceil(self.epochs * documents / min(self.batch, documents)))
+
+
+@dataclass
+class Trained:
+    """The adapter (attached, with its best weights), the curves, and what it took."""
+
+    handle: LoraHandle
+    report: TrainingReport
+    cost: Cost
+
+
+def finetune(
+    model: Model,
+    documents: Sequence[Document],
+    method: LoraConfig = LoraConfig(),
+    hyperparameters: Hyperparameters = Hyperparameters(),
+    *,
+    evaluate: Callable[[], float] | None = None,
+    folder: Path | None = None,
+    seed: int = 0,
+    on_step: Callable[[int, float, float], None] | None = None,
+) -> Trained:
+    """Train a fresh adapter on ``documents`` and leave it attached to ``model.hf``.
+
+    evaluate: a figure on dev, higher is better; it is called with the adapter attached and the base in its own
+    precision, and the weights of the best figure are kept. folder: checkpoints go there (the same call goes on from
+    the last one), and the adapter goes to ``folder/adapter`` at the end. on_step: see :func:`rung.train.train`.
+    Raises :class:`rung.types.DataError` for documents that do not fit the context, and
+    :class:`rung.train.TrainingDiverged`; the model is then as it was before.
+    """
+    check(documents, model.context)
+    settings = hyperparameters
+    batches = Batches(
+        documents,
+        batch=settings.batch,
+        seed=seed,
+        token_budget=settings.token_budget,
+        vocabulary=model.shape.vocabulary,
+    )
+    steps = settings.count(len(documents))
+    plan = Plan(
+        steps,
+        warmup=settings.warmup,
+        schedule=settings.schedule,
+        clip=settings.clip,
+        evaluate_every=math.ceil(steps / max(1, settings.evaluations)),
+        patience=settings.patience,
+        checkpoint_every=settings.checkpoint_every,
+    )
+    handle = attach(model.hf, method, seed)
+    try:
+        optimizer = torch.optim.AdamW(
+            list(handle.parameters.values()), lr=settings.learning_rate, weight_decay=settings.weight_decay,
+            betas=(0.9, 0.95 if steps < 200 else 0.999), fused=True,
+        )  # fmt: skip
+        base = Base(model, handle, settings.precision)
+        with PeakMemory(model.device) as memory, base, torch.random.fork_rng():
+            torch.manual_seed(seed)
+            report = train(
+                plan,
+                handle.parameters,
+                [optimizer],
+                batches,
+                lambda micro: document_loss(model, micro),
+                evaluate=None if evaluate is None else lambda: base.evaluate(evaluate),
+                folder=folder,
+                on_step=on_step,
+                identity=digest(model.sha256, asdict(method), asdict(settings), seed, [asdict(d) for d in documents]),
+            )
+        cost = Cost(
+            build_seconds=report.seconds,
+            build_flops=sum(training_flops(model, handle, batches.picked(s)) for s in range(report.steps)),
+            peak_bytes=memory.bytes,
+            trainable_parameters=sum(p.numel() for p in handle.parameters.values()),
+            labels=len(documents),
+        )
+        if folder is not None:
+            save(handle, folder / "adapter", base=model.name)
+    except BaseException:
+        handle.detach()
+        raise
+    return Trained(handle, report, cost)
+
+
+def document_loss(model: Model, micro: Microbatch) -> tuple[torch.Tensor, int]:
+    """Summed loss over the targets of one packed forward, and their number."""
+    layout = TrainingLayout([len(d.tokens) - 1 for d in micro.documents], device=model.device)
+    tokens, positions, read, labels = (torch.tensor(x, device=model.device) for x in micro.flat())
+    logits = run(model.hf, layout, tokens, positions, read)
+    return sft(token_logprobs(logits, labels)), micro.targets
+
+
+class Base:
+    """The frozen base while an adapter trains on it: rounded for the steps, in its own precision for evaluations."""
+
+    def __init__(self, model: Model, handle: LoraHandle, precision: Precision):
+        self.model, self.handle = model, handle
+        fast = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(model.device))
+        self.dtype = torch.bfloat16 if fast else model.hf.dtype if precision == "auto" else torch.float32
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Base:
+        self._mode = self.model.hf.training
+        self.model.hf.eval()  # the base's own dropout is off: what is frozen is not regularised
+        self.handle.train()
+        if self.model.hf.dtype != self.dtype:
+            self._stack.enter_context(rounded(self.model.hf, self.dtype))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        self.handle.train(False)
+        self.model.hf.train(self._mode)
+
+    def evaluate(self, evaluate: Callable[[], float]) -> float:
+        """``evaluate()`` on the model as it will be used: the base's own precision, the adapter merged, no dropout."""
+        self.__exit__()
+        try:
+            with self.handle.merged():
+                return evaluate()
+        finally:
+            self.__enter__()
+
+
+def training_flops(model: Model, handle: LoraHandle, documents: Sequence[Document]) -> float:
+    """Operations of one step over ``documents`` (METHODS: forward 2 N, gradients of the activations 2 N, per token).
+
+    Attention and the head at the answers' positions cost twice their forward again in the backward (attention) and
+    once (the frozen head); A and B cost 2 forward, 2 for the activations and 2 for themselves.
+    """
+    tokens = sum(len(d.tokens) - 1 for d in documents)
+    pairs = sum((len(d.tokens) - 1) * len(d.tokens) / 2 for d in documents)
+    reads = sum(d.targets for d in documents)
+    linear, attention, head = (
+        model.shape.forward(tokens, 0, 0), model.shape.forward(0, pairs, 0), model.shape.forward(0, 0, reads)
+    )  # fmt: skip
+    adapter = 2.0 * sum(p.numel() for p in handle.parameters.values()) * tokens
+    return 2 * linear + 3 * attention + 2 * head + 3 * adapter

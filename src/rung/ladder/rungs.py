@@ -1,0 +1,38 @@
+"""The ladder: every rung, cheap to costly. To add one, write its file in ``rung/rungs`` and a line here."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from rung.rungs import Rung, control, examples, lora, prompts
+from rung.types import UserError
+
+LADDER: list[Rung] = [
+    Rung("majority", 0, control.majority, "the most frequent answer", "最常见的答案", needs=1, model=False),
+    Rung("tfidf", 0, control.tfidf, "n-grams and a linear model", "n-gram 加线性模型", needs=2, model=False),
+    Rung("zero-shot", 1, prompts.zero_shot, "a written instruction", "写好的指令"),
+    Rung("chain-of-thought", 1, prompts.chain_of_thought, "reasoning before the answer", "先推理再回答"),
+    Rung("magic-words", 1, prompts.magic_words, "the field's magic words", "圈内流传的“咒语”"),
+    Rung("few-shot", 2, examples.few_shot, "examples in the prompt", "提示中放示例", needs=1),
+    Rung("few-shot-bm25", 2, examples.chosen_by("bm25"), "examples chosen by keyword", "按关键词挑选示例", needs=2),
+    Rung("few-shot-embedding", 2, examples.chosen_by("embedding"), "examples chosen by meaning", "按语义挑选示例", needs=2),
+    Rung("few-shot-diverse", 2, examples.chosen_by("diverse"), "examples that cover the pool", "覆盖全部训练集的示例", needs=2),
+    Rung("lora", 5, lora.lora, "low-rank updates of the weights", "权重的低秩更新", needs=16),
+]
+
+
+def choose(names: str | None) -> list[Rung]:
+    """The rungs of ``--rungs a,b,c`` in the ladder's own order; all of them for None. UserError on another name."""
+    if names is None:
+        return list(LADDER)
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = {rung.name for rung in LADDER}
+    for name in wanted:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise UserError(
+                f"no rung is called {name!r}.{hint} The rungs are: {', '.join(r.name for r in LADDER)}",
+                zh=f"没有名为 {name!r} 的方法。{'是否想写 ' + near[0] + '？' if near else ''}可选：{'、'.join(r.name for r in LADDER)}",
+            )
+    return [rung for rung in LADDER if rung.name in wanted]

@@ -1,0 +1,75 @@
+"""Has a rung met the target? And which adaptation to take when none has?
+
+*Proven* needs a one-sided lower bound at or above the target. The error level (5 % for the whole climb) is shared
+among all the rungs of the plan, and within a rung among all the candidates it tried: going up only after a rung
+failed gives every rung a chance to pass by luck, and the best of many candidates looks better than it is. By the
+union bound a climb then claims a target falsely in at most 5 % of cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rung.evaluate import Marked, mcnemar, needed, paired_difference
+from rung.task.metrics import METRICS
+from rung.types import Cost
+
+Status = Literal["proven", "likely", "missed", "measured"]
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``bound``: the corrected lower bound; ``more_dev``: further dev examples that would settle a *likely*."""
+
+    status: Status
+    bound: float | None
+    more_dev: int | None = None
+
+
+def judge(marked: Marked, target: float | None, rungs: int, looks: int) -> Verdict:
+    """The verdict on a rung's best candidate, of ``looks`` tried, in a plan of ``rungs`` rungs."""
+    alpha = ALPHA / (max(1, rungs) * max(1, looks))
+    value, bound = marked.result().value, marked.lower(alpha)
+    if target is None or value is None or bound is None:
+        return Verdict("measured", bound)
+    if bound >= target:
+        return Verdict("proven", bound)
+    if value < target:
+        return Verdict("missed", bound)
+    enough = needed(value, target, alpha)
+    return Verdict("likely", bound, None if enough is None else max(1, enough - len(marked.examples)))
+
+
+def worse(a: Marked, b: Marked, alpha: float = ALPHA) -> bool:
+    """Is ``a`` significantly worse than ``b`` on the same examples? Exact McNemar on hits, else a paired bootstrap."""
+    if a.proportion and b.proportion:
+        return float(a.scores().mean()) < float(b.scores().mean()) and mcnemar(a.scores(), b.scores()) < alpha
+    combine = METRICS[a.task.metric].combine
+    return paired_difference(a.parts(), b.parts(), combine, 1 - alpha)[2] < 0
+
+
+def total_flops(cost: Cost, volume: int) -> float:
+    """The one scale on which rungs are called cheaper: operations to build and to answer ``volume`` requests.
+
+    Operations and not seconds, so that the same climb chooses the same adaptation on a busy machine.
+    """
+    return cost.build_flops + volume * (cost.flops_per_request or 0.0)
+
+
+def break_even(build: Cost, run: Cost) -> int | None:
+    """Requests after which ``run`` (dearer to build, cheaper to ask) has paid for itself against ``build``."""
+    saved = (build.flops_per_request or 0.0) - (run.flops_per_request or 0.0)
+    dearer = run.build_flops - build.build_flops
+    return None if saved <= 0 or dearer <= 0 else int(-(-dearer // saved))
+
+
+def cheapest_good(measured: Sequence[tuple[str, Marked, Cost]], volume: int) -> tuple[str, str]:
+    """(name of the choice, name of the best): the cheapest that is not significantly worse than the best."""
+    best = max(measured, key=lambda m: (m[1].result().value or 0.0, -total_flops(m[2], volume)))
+    for name, marked, _ in sorted(measured, key=lambda m: total_flops(m[2], volume)):
+        if name == best[0] or not worse(marked, best[1]):
+            return name, best[0]
+    raise AssertionError("the best is never worse than itself")

@@ -1,0 +1,162 @@
+"""The ledger: every score once, in SQLite, so that a climb can be killed at any moment and goes on.
+
+A prediction's key is (weights, adaptation, example, sample, dtype); decoding is part of the adaptation's hash. Rows
+are inserted, never replaced: scoring one key twice is an error of ours and raises. What was bought (predictions,
+trained candidates) is written before anything is decided from it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rung.types import DataError, Example, Prediction
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS examples (
+  split TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, input TEXT NOT NULL, target TEXT NOT NULL,
+  source TEXT NOT NULL, PRIMARY KEY (split, position));
+CREATE TABLE IF NOT EXISTS adaptations (hash TEXT PRIMARY KEY, rung TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS builds (
+  rung TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, cost TEXT NOT NULL, notes TEXT NOT NULL,
+  PRIMARY KEY (rung, name));
+CREATE TABLE IF NOT EXISTS predictions (
+  weights TEXT NOT NULL, adaptation TEXT NOT NULL, example TEXT NOT NULL, sample INTEGER NOT NULL, dtype TEXT NOT NULL,
+  output TEXT NOT NULL, text TEXT NOT NULL, valid INTEGER NOT NULL, scores TEXT, tokens_in INTEGER NOT NULL,
+  tokens_out INTEGER NOT NULL, calls INTEGER NOT NULL, flops REAL NOT NULL, seconds REAL NOT NULL, shown TEXT NOT NULL,
+  score REAL, PRIMARY KEY (weights, adaptation, example, sample, dtype));
+CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL);
+"""
+
+
+class Ledger:
+    """Reads and writes one ``ledger.sqlite``. ``weights`` and ``dtype`` name the base model in every key."""
+
+    def __init__(self, path: Path, *, weights: str = "", dtype: str = ""):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.weights, self.dtype = path, weights, dtype
+        self.db = sqlite3.connect(path, timeout=30, check_same_thread=False)
+        self.db.execute("PRAGMA journal_mode=WAL")  # a reader (report, page) never blocks the climb
+        self.db.execute("PRAGMA synchronous=NORMAL")  # safe against a killed process
+        self.db.executescript(SCHEMA)
+        if not weights:  # a reader: take the model from the run itself
+            self.weights, self.dtype = self.get("weights") or "", self.get("dtype") or ""
+
+    def close(self) -> None:
+        self.db.close()
+
+    # --- the run itself -------------------------------------------------------------------------------------------
+
+    def get(self, key: str) -> str | None:
+        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def claim(self, meta: Mapping[str, str]) -> None:
+        """Write what this run is about, or check that it is still the same; raises DataError naming what differs."""
+        for key, value in meta.items():
+            known = self.get(key)
+            if known is None:
+                self._write("INSERT INTO meta VALUES (?, ?)", [(key, value)])
+            elif known != value:
+                raise DataError(
+                    f"{self.path.parent} holds another climb: its {key} is {known}, this one's is {value}. "
+                    "Type --run with another folder.",
+                    zh=f"{self.path.parent} 里是另一次攀登：其 {key} 为 {known}，这次为 {value}。请用 --run 指定别的文件夹。",
+                )
+
+    def event(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Something that happens once and is remembered: the opening of the test split, an interruption."""
+        body = json.dumps(detail, ensure_ascii=False, sort_keys=True)
+        self._write("INSERT INTO events (at, kind, detail) VALUES (?, ?, ?)", [(time.time(), kind, body)])
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        rows = self.db.execute("SELECT at, detail FROM events WHERE kind = ? ORDER BY number", (kind,))
+        return [{"at": at, **json.loads(detail)} for at, detail in rows]
+
+    # --- examples -------------------------------------------------------------------------------------------------
+
+    def keep_examples(self, split: str, examples: Iterable[Example]) -> None:
+        """Keep a split for the report; test only after the seal was opened. A second call changes nothing."""
+        rows = [(split, i, e.id, e.input, e.target, e.source) for i, e in enumerate(examples)]
+        self._write("INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def examples(self, split: str) -> list[Example]:
+        rows = self.db.execute(
+            "SELECT id, input, target, source FROM examples WHERE split = ? ORDER BY position", (split,)
+        )
+        return [Example(*row) for row in rows]
+
+    # --- adaptations ----------------------------------------------------------------------------------------------
+
+    def keep_adaptation(self, hash: str, rung: str, name: str, body: Mapping[str, Any]) -> None:
+        text = json.dumps(body, ensure_ascii=False, sort_keys=True)
+        self._write("INSERT OR IGNORE INTO adaptations VALUES (?, ?, ?, ?)", [(hash, rung, name, text)])
+
+    def adaptations(self) -> dict[str, dict[str, Any]]:
+        rows = self.db.execute("SELECT hash, body FROM adaptations ORDER BY rowid")
+        return {hash: {**json.loads(body), "hash": hash} for hash, body in rows}
+
+    def keep_build(self, rung: str, name: str, hash: str, cost: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
+        """What it took to build a trained candidate; written when its files are whole."""
+        row = (rung, name, hash, json.dumps(cost), json.dumps(notes, ensure_ascii=False))
+        self._write("INSERT INTO builds VALUES (?, ?, ?, ?, ?)", [row])
+
+    def build(self, rung: str, name: str) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
+        """(adaptation hash, cost, notes) of a candidate that was built before, else None."""
+        row = self.db.execute("SELECT hash, cost, notes FROM builds WHERE rung = ? AND name = ?", (rung, name)).fetchone()
+        return (row[0], json.loads(row[1]), json.loads(row[2])) if row else None
+
+    def builds(self, rung: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+        """(name, cost, notes) of every candidate of a rung that was built before."""
+        rows = self.db.execute("SELECT name, cost, notes FROM builds WHERE rung = ? ORDER BY rowid", (rung,))
+        return [(name, json.loads(cost), json.loads(notes)) for name, cost, notes in rows]
+
+    # --- predictions ----------------------------------------------------------------------------------------------
+
+    def keep_predictions(self, adaptation: str, rows: Sequence[tuple[Prediction, float | None]], sample: int = 0) -> None:
+        """Write a block of predictions in one transaction. Raises sqlite3.IntegrityError on a key that is there."""
+        values = []
+        for p, score in rows:
+            d = asdict(p)
+            scores = None if p.scores is None else json.dumps(p.scores)
+            values.append(
+                (self.weights, adaptation, p.example_id, sample, self.dtype, p.output, p.text, int(p.valid), scores)
+                + tuple(d[k] for k in ("tokens_in", "tokens_out", "calls", "flops", "seconds"))
+                + (json.dumps(p.shown, ensure_ascii=False), score)
+            )
+        self._write("INSERT INTO predictions VALUES (" + ",".join("?" * 16) + ")", values)
+
+    def known(self, adaptation: str, ids: Iterable[str], sample: int = 0) -> dict[str, tuple[Prediction, float | None]]:
+        """What is known already of this adaptation on these examples."""
+        wanted = set(ids)
+        rows = self.db.execute(
+            "SELECT example, output, text, valid, scores, tokens_in, tokens_out, calls, flops, seconds, shown, score "
+            "FROM predictions WHERE weights = ? AND adaptation = ? AND sample = ? AND dtype = ?",
+            (self.weights, adaptation, sample, self.dtype),
+        )
+        return {row[0]: _prediction(row) for row in rows if row[0] in wanted}
+
+    def predictions(self, adaptation: str, split: str) -> list[tuple[Prediction, float | None]]:
+        """Known predictions on a kept split, in the split's order."""
+        ids = [e.id for e in self.examples(split)]
+        known = self.known(adaptation, ids)
+        return [known[i] for i in ids if i in known]
+
+    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        with self.db:  # one transaction: all rows or none
+            self.db.executemany(statement, rows)
+
+
+def _prediction(row: tuple[Any, ...]) -> tuple[Prediction, float | None]:
+    example, output, text, valid, scores, tokens_in, tokens_out, calls, flops, seconds, shown, score = row
+    numbers = tuple(json.loads(scores)) if scores else None
+    prediction = Prediction(
+        example, output, text, bool(valid), numbers, tokens_in, tokens_out, calls, flops, seconds, tuple(json.loads(shown))
+    )
+    return prediction, score

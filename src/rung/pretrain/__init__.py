@@ -1,0 +1,1 @@
+"""The cellar: clean text, a tokenizer, and a base model trained from nothing."""

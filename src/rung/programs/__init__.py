@@ -1,0 +1,46 @@
+"""How an adaptation answers: one program per file, and the visible list of them.
+
+A program is opened with an adaptation and a model, gives a function from examples to predictions, and is closed. It
+never sees a target, a metric or a rung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from rung.engine import Model
+from rung.programs.control import majority, nearest, tfidf
+from rung.programs.direct import direct
+from rung.types import Adaptation, AdaptationError, Example, Prediction, digest
+
+Answer = Callable[[Sequence[Example]], list[Prediction]]
+Program = Callable[[Adaptation, Model], AbstractContextManager[Answer]]
+
+PROGRAMS: dict[str, Program] = {
+    "majority": majority,
+    "tfidf": tfidf,
+    "nearest": nearest,
+    "direct": direct,
+}
+
+
+@contextmanager
+def opened(adaptation: Adaptation, model: Model) -> Iterator[Answer]:
+    """The adaptation's own answering function, its adapter attached while the context lasts.
+
+    Raises AdaptationError for a program that this version does not have.
+    """
+    if adaptation.program not in PROGRAMS:
+        known = ", ".join(PROGRAMS)
+        raise AdaptationError(
+            f"the adaptation asks for the program {adaptation.program!r}; this version has {known}",
+            zh=f"该适配需要程序 {adaptation.program!r}；这个版本只有 {known}",
+        )
+    with PROGRAMS[adaptation.program](adaptation, model) as answer:
+        yield answer
+
+
+def as_examples(texts: Sequence[str]) -> list[Example]:
+    """Bare inputs as examples without a target, for programs."""
+    return [Example(digest(text), text, "") for text in texts]

@@ -1,0 +1,213 @@
+"""The answer of a climb in three sentences: what to use, how good it is, what it costs and what would be next.
+
+The terminal and the page say the same, because both take it from here. Nothing is claimed that ``result.json`` does not
+hold: no test figure without an opened seal, no "reaches the target" without a proof, no cost that was not measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rung.ladder import LADDER
+from rung.report.figures import Figures
+from rung.report.text import METRICS, term
+from rung.types import Language
+
+Row = Mapping[str, Any]
+CONTROLS = {rung.name for rung in LADDER if not rung.model}
+
+
+def three_sentences(result: Mapping[str, Any], language: Language) -> list[str]:
+    """What to use; how good it is, on the sealed test where that was opened; what it costs and what would be next."""
+    return [_what(result, language), _how_good(result, language), _cost_and_next(result, language)]
+
+
+def rung_row(result: Mapping[str, Any], name: str) -> Row:
+    """The row of ``result["rungs"]`` with that name."""
+    return next(row for row in result["rungs"] if row["name"] == name)
+
+
+def _say(language: Language, en: str, zh: str) -> str:
+    return zh if language == "zh" else en
+
+
+def _what(result: Mapping[str, Any], language: Language) -> str:
+    chosen, target = result["chosen"], result["target"]
+    if chosen is None:
+        return _nothing(result, language)
+    name, figures = chosen["candidate"], Figures(language)
+    if target is None:
+        advice = (
+            f"Use {name}: no target was set, and this is the cheapest that is not clearly worse than the best.",
+            f"建议使用 {name}：没有设定目标，它是与最优者无显著差距的方法中最便宜的。",
+        )
+    elif chosen["met"]:
+        goal = figures.target(target)
+        advice = (
+            f"Use {name}: it is the cheapest rung whose score is proven to reach your target of {goal}.",
+            f"建议使用 {name}：它是经证实达到目标 {goal} 的方法中最便宜的。",
+        )
+    else:
+        goal = figures.target(target)
+        advice = (
+            f"No rung is proven to reach your target of {goal}; "
+            f"use {name}, the cheapest that is not clearly worse than the best.",
+            f"没有方法被证实达到目标 {goal}；建议先用 {name}，它是与最优者无显著差距的方法中最便宜的。",
+        )
+    no_model = (" It needs no language model.", "它不需要语言模型。") if chosen["rung"] in CONTROLS else ("", "")
+    return _say(language, advice[0] + no_model[0], advice[1] + no_model[1])
+
+
+def _nothing(result: Mapping[str, Any], language: Language) -> str:
+    if not any(row["dev"] for row in result["rungs"]):
+        return _say(language, "There is nothing to recommend: no rung was measured.", "暂无可推荐：没有任何方法测完。")
+    if not result["complete"]:
+        return _say(
+            language,
+            "There is nothing to recommend yet: the climb has not come to its end.",
+            "暂无可推荐：攀登还没有结束。",
+        )
+    return _say(language, "There is nothing to recommend: no rung could be chosen.", "暂无可推荐：没有能选出的方法。")
+
+
+def _how_good(result: Mapping[str, Any], language: Language) -> str:
+    figures, metric = Figures(language), term(METRICS, result["task"]["metric"], language)
+    chosen, test = result["chosen"], result["test"]
+    dev = rung_row(result, chosen["rung"])["dev"] if chosen else None
+    if test and test["value"] is not None:
+        percent = f"{100 * result['confidence']:.3g}"
+        warning = _test_against_target(result, language)
+        return _say(
+            language,
+            f"On the sealed test, opened once, its {metric} is {figures.with_n(test)} ({percent}% interval){warning}.",
+            f"在只打开一次的封存测试集上，其{metric}为 {figures.with_n(test)}（{percent}% 区间）{warning}。",
+        )
+    if dev is None:
+        return _say(
+            language,
+            "Nothing is known of how good it would be: the sealed test was not opened.",
+            "效果未知：封存测试集没有打开。",
+        )
+    why_en, why_zh = _why_sealed(result)
+    return _say(
+        language,
+        f"{why_en}, so all that is known is its {metric} on dev, {figures.with_n(dev)}, "
+        "which flatters what was chosen by it.",
+        f"{why_zh}，因此只知道它在开发集上的{metric}：{figures.with_n(dev)}；它正是据此选出的，这个数偏乐观。",
+    )
+
+
+def _test_against_target(result: Mapping[str, Any], language: Language) -> str:
+    """A clause where the test score falls below the target, else nothing."""
+    target, test = result["target"], result["test"]
+    if target is None or test["value"] >= target:
+        return ""
+    goal = Figures(language).target(target)
+    return _say(language, f", which is below the target of {goal}", f"，低于目标 {goal}")
+
+
+def _why_sealed(result: Mapping[str, Any]) -> tuple[str, str]:
+    if result["task"]["n_test"] == 0:
+        return "There is no test split", "没有测试集"
+    if budget_spent(result):
+        return "The budget ended before the sealed test was opened", "预算在打开封存测试集之前用完"
+    return "The sealed test was not opened", "封存测试集没有打开"
+
+
+def budget_spent(result: Mapping[str, Any]) -> bool:
+    """Whether the budget was used up; one in tokens or money shows only in a climb that is not complete."""
+    budget = result["budget"]
+    if budget is None:
+        return False
+    return not result["complete"] or bool(budget["seconds"] and budget["spent"] >= budget["seconds"])
+
+
+def _cost_and_next(result: Mapping[str, Any], language: Language) -> str:
+    if result["chosen"] is None:
+        return _continue(result, language)
+    en, zh = _next(result)
+    cost = _cost(rung_row(result, result["chosen"]["rung"])["cost"], language)
+    return _say(language, f"{cost}; {en}.", f"{cost}；{zh}。")
+
+
+def _cost(cost: Row, language: Language) -> str:
+    figures, join = Figures(language), _say(language, ", ", "、")
+    request = [
+        _say(
+            language,
+            f"{figures.tokens(cost['tokens_per_request'])} tokens",
+            f"{figures.tokens(cost['tokens_per_request'])} 词元",
+        )
+        if cost["tokens_per_request"]
+        else "",
+        figures.seconds(cost["seconds_per_request"]) if cost["seconds_per_request"] is not None else "",
+        figures.flops(cost["flops_per_request"]) if cost["flops_per_request"] else "",
+    ]
+    paid = join.join(part for part in request if part)
+    built = figures.seconds(cost["build_seconds"])
+    per = _say(language, f"A request costs {paid}", f"每次请求约需 {paid}")
+    if not paid:
+        per = _say(language, "What a request costs was not measured", "每次请求的开销没有测")
+    built_part = (
+        _say(language, f", and it took {built} to build", f"，构建用时 {built}") if cost["build_seconds"] else ""
+    )
+    if not built_part:
+        built_part = _say(language, " and there is nothing to build", "，无需构建")
+    return per + built_part
+
+
+def _next(result: Mapping[str, Any]) -> tuple[str, str]:
+    """What would be next, in both languages: more examples, many requests, a higher rung, or nothing."""
+    chosen = result["chosen"]
+    row = rung_row(result, chosen["rung"])
+    if chosen["verdict"] == "likely" and row["more_dev"]:
+        more_en, more_zh = (Figures(at).count(row["more_dev"]) for at in ("en", "zh"))
+        return (
+            f"about {more_en} more dev examples would settle whether it reaches the target",
+            f"再有约 {more_zh} 条开发样本，就能判定它是否达到目标",
+        )
+    crossing = next((b for b in result["break_even"] if b["cheap_to_build"] == chosen["rung"]), None)
+    if crossing:
+        n_en, n_zh = (Figures(at).count(rounded(crossing["requests"])) for at in ("en", "zh"))
+        other = crossing["cheap_to_run"]
+        return (
+            f"beyond about {n_en} requests {other} costs less in all",
+            f"请求超过约 {n_zh} 次后，{other} 的总开销更低",
+        )
+    return _next_rung(result)
+
+
+def _next_rung(result: Mapping[str, Any]) -> tuple[str, str]:
+    names = [row["name"] for row in result["rungs"]]
+    above = result["rungs"][names.index(result["chosen"]["rung"]) + 1 :]
+    waiting = next((row["name"] for row in above if row["status"] == "not-reached"), None)
+    if waiting and result["chosen"]["met"]:
+        return f"the next rung, {waiting}, was not needed", f"下一个方法 {waiting} 用不上"
+    if waiting:
+        return f"the next rung, {waiting}, has not been tried", f"下一个方法 {waiting} 还没有试"
+    if result["chosen"]["met"] or result["target"] is None:
+        return "no rung above it is left to try", "其上没有未试的方法"
+    return (
+        "every rung was tried, so more or better examples or a larger model would be next",
+        "所有方法都试过了，下一步是补充、改善样本，或换更大的模型",
+    )
+
+
+def _continue(result: Mapping[str, Any], language: Language) -> str:
+    if result["complete"]:
+        return _say(
+            language,
+            "The reasons are in the table of rungs; mend them and climb again.",
+            "原因见阶梯表；处理后请重新攀登。",
+        )
+    return _say(
+        language,
+        "The same command goes on from here and repeats nothing that was measured.",
+        "再次运行同一条命令会从这里继续，不重复已测过的部分。",
+    )
+
+
+def rounded(requests: float) -> float:
+    """A break-even count to two leading digits: its inputs are measured, not exact."""
+    return float(f"{requests:.2g}")

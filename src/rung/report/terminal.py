@@ -1,0 +1,83 @@
+"""The end of a climb in the terminal: three sentences and a small table of the rungs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rung.report.figures import DASH, Figures
+from rung.report.sentences import three_sentences
+from rung.report.text import STATUS, UNITS, term, word
+from rung.types import Language
+
+STYLES = {
+    "proven": "bold green",
+    "likely": "yellow",
+    "missed": "dim",
+    "failed": "red",
+    "skipped": "dim",
+    "not-reached": "dim",
+}
+FAINT = ("skipped", "not-reached")
+
+__all__ = ["rung_cells", "rung_table", "summary", "three_sentences"]
+
+
+def summary(result: Mapping[str, Any], language: Language) -> RenderableType:
+    """The three sentences and the ladder as something that ``rich`` prints."""
+    sentences = [Padding(Text(sentence), (0, 0, 1, 2)) for sentence in three_sentences(result, language)]
+    table = rung_table(language)
+    chosen = result["chosen"]["rung"] if result["chosen"] else None
+    for row in result["rungs"]:
+        table.add_row(
+            *rung_cells(row, language, chosen=row["name"] == chosen), style="dim" if row["status"] in FAINT else ""
+        )
+    reasons = [
+        Text(f"  {row['name']}{_say(language, ': ', '：')}{row['reason'][language]}", style="dim")
+        for row in result["rungs"]
+        if row["reason"]
+    ]
+    return Group(Text(), *sentences, table, *reasons)
+
+
+def rung_table(language: Language, unit: str = "flops") -> Table:
+    """The empty table: rung, tried, score, cost per request, verdict."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("")
+    table.add_column(word("rung", language), no_wrap=True)
+    table.add_column(word("candidates", language), justify="right")
+    table.add_column(word("dev_score", language), no_wrap=True)
+    table.add_column(term(UNITS, unit, language), justify="right")
+    table.add_column(word("verdict", language), no_wrap=True)
+    return table
+
+
+def rung_cells(row: Mapping[str, Any], language: Language, *, chosen: bool = False) -> list[RenderableType]:
+    """The cells of one row of ``result["rungs"]`` for :func:`rung_table`."""
+    figures = Figures(language)
+    verdict = Text(term(STATUS, row["status"], language), style=STYLES.get(row["status"], ""))
+    if row["more_dev"]:
+        verdict.append(
+            _say(
+                language,
+                f" (+{figures.count(row['more_dev'])} dev)",
+                f"（开发集还差 {figures.count(row['more_dev'])} 条）",
+            )
+        )
+    return [
+        Text("→" if chosen else " ", style="bold green"),
+        Text(row["name"], style="bold" if chosen else ""),
+        str(row["candidates"]) if row["candidates"] else DASH,
+        figures.interval(row["dev"]),
+        figures.flops(row["cost"]["flops_per_request"]) if row["cost"] else DASH,
+        verdict,
+    ]
+
+
+def _say(language: Language, en: str, zh: str) -> str:
+    return zh if language == "zh" else en

@@ -1,0 +1,76 @@
+"""Step 2, in-context examples: the n-shot curve, the order, and demonstrations chosen for each input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rung.incontext import SHOTS, balanced, order, random
+from rung.rungs.context import Context, Wave
+from rung.rungs.prompts import calibrated, scoring
+from rung.types import Adaptation, Demonstration, Selector
+
+SEEDS = 3  # draws of demonstrations for each number of shots
+ORDERS = 4  # orders of the best set
+
+
+def few_shot(context: Context) -> Iterator[Wave]:
+    """The curve over 0, 1, 2, 4, 8, 16 shots as far as they fit; more draws; other orders of the best; calibrated."""
+    shots = possible(context)
+    yield Wave([fixed(context, n, context.seed) for n in (0, *shots)], drop=False)
+    if not shots:
+        return
+    yield Wave([fixed(context, n, context.seed + s) for n in shots for s in range(1, SEEDS) if n > 1])
+    leader = context.leader
+    if leader is not None and len(leader.demonstrations) > 1:
+        name = leader.name.split("/", 1)[1]
+        orders = [order(leader.demonstrations, context.seed + i) for i in range(1, ORDERS + 1)]
+        made = [
+            replace(leader, name=f"{context.rung}/{name}-order{i}", demonstrations=o) for i, o in enumerate(orders, 1)
+        ]
+        yield Wave(made, drop=False)  # the spread over orders is reported: every order runs to the end
+    yield from calibrated(context)
+
+
+def chosen_by(kind: str):  # type: ignore[no-untyped-def]
+    """The rung that picks demonstrations for each input: by keyword (``bm25``) or by the model's states."""
+
+    def propose(context: Context) -> Iterator[Wave]:
+        made = [
+            context.adaptation(
+                f"{kind}-{n}", prompt=context.prompt, demonstrations=context.pool, parameters=scoring(context),
+                selector=Selector(kind, n, context.seed),  # type: ignore[arg-type]
+            )
+            for n in possible(context) if n > 1
+        ]  # fmt: skip
+        if made:
+            yield Wave(made)
+            yield from calibrated(context)
+
+    return propose
+
+
+def fixed(context: Context, n: int, seed: int) -> Adaptation:
+    """``n`` demonstrations drawn once: one of each label as far as they go, else at random."""
+    if n == 0:
+        return context.adaptation("random-0", prompt=context.prompt, parameters=scoring(context))
+    shown: tuple[Demonstration, ...]
+    if context.task.kind == "classify":
+        way, shown = "balanced", balanced(context.pool, n, seed, context.task.labels)
+    else:
+        way, shown = "random", random(context.pool, n, seed)
+    name = f"{way}-{n}-s{seed}"
+    return context.adaptation(name, prompt=context.prompt, demonstrations=shown, parameters=scoring(context))
+
+
+def possible(context: Context) -> list[int]:
+    """The numbers of shots that the pool has and that typically fit: half of all draws must be shown whole.
+
+    What does not fit for a long input is left out for that input alone (``rung.prompts.fit``), never cut.
+    """
+    lengths = sorted(len(context.model.encode(d.input + d.target)) + 8 for d in context.pool)
+    if not lengths:
+        return []
+    typical = lengths[len(lengths) // 2]
+    room = context.model.context - context.decoding.max_tokens - typical
+    return [n for n in SHOTS if 0 < n <= len(context.pool) and n * typical <= room]

@@ -1,0 +1,75 @@
+"""Step 1, hard prompts: the templates as they are; with a chain of thought; with the field's magic words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from rung.incontext import CONTENT_FREE, batch_calibration, contextual_calibration
+from rung.programs import as_examples, opened
+from rung.prompts import MAGIC, chat_variant, with_magic
+from rung.rungs.context import Context, Wave
+from rung.types import Adaptation
+
+REASONERS = "reasoning"  # magic that makes the model write before it answers belongs to chain-of-thought
+UNLABELLED = 64  # training inputs (not their labels) that batch calibration looks at
+
+
+def zero_shot(context: Context) -> Iterator[Wave]:
+    """Every template of the task's kind and language, plain and as a chat; then the best one, calibrated."""
+    prompts = list(context.templates)
+    if context.model.has_chat_template:
+        prompts += [chat_variant(p) for p in context.templates]
+    yield Wave([context.adaptation(p.name, prompt=p, parameters=scoring(context)) for p in prompts])
+    yield from calibrated(context)
+
+
+def chain_of_thought(context: Context) -> Iterator[Wave]:
+    """The best prompt, but the model writes its reasoning first (Wei et al. 2022; Kojima et al. 2022)."""
+    prompt = context.prompt
+    made = [
+        context.adaptation(name, prompt=with_magic(prompt, name), parameters=scoring(context))
+        for name in MAGIC[context.task.language]
+        if with_magic(prompt, name).reasoning is not None
+    ]
+    yield Wave(made)
+
+
+def magic_words(context: Context) -> Iterator[Wave]:
+    """The best prompt with each of the field's magic words, against itself without them."""
+    prompt = context.prompt
+    made = [context.adaptation("none", prompt=prompt, parameters=scoring(context))]
+    for name in MAGIC[context.task.language]:
+        changed = with_magic(prompt, name)
+        if changed.reasoning is None:
+            made.append(context.adaptation(name, prompt=changed, parameters=scoring(context)))
+    yield Wave(made)
+    yield from calibrated(context)
+
+
+def scoring(context: Context) -> dict[str, str]:
+    """How label scores are read: the mean over a label's tokens, so that long labels are not punished (T-Few)."""
+    return {"normalise": "mean"} if context.task.kind == "classify" else {}
+
+
+def calibrated(context: Context) -> Iterator[Wave]:
+    """The leader with its bias among the labels removed: by content-free inputs, and by unlabelled training inputs."""
+    leader = context.leader
+    if context.task.kind != "classify" or leader is None or leader.prompt is None or leader.prompt.reasoning is not None:
+        return
+    free = CONTENT_FREE[context.task.language]
+    inputs = [e.input for e in context.task.train[:UNLABELLED]]
+    ways = {
+        "contextual": contextual_calibration(label_scores(context, leader, free)),
+        "batch": batch_calibration(label_scores(context, leader, inputs)),
+    }
+    name = leader.name.split("/", 1)[1]
+    yield Wave([replace(leader, name=f"{context.rung}/{name}+{way}", calibration=o) for way, o in ways.items()])
+
+
+def label_scores(context: Context, adaptation: Adaptation, inputs: tuple[str, ...] | list[str]) -> np.ndarray:
+    """Label log-probabilities [n_inputs, n_labels], each input asked alone: offsets then never depend on a batch."""
+    with opened(adaptation, context.model) as answer:
+        return np.array([answer(as_examples([text]))[0].scores for text in inputs])

@@ -1,0 +1,237 @@
+"""Files to rows: CSV, TSV, JSONL, JSON, Parquet, XLSX; every row with the line that it stands on.
+
+Nothing is guessed about types: cells of CSV and XLSX stay text, so that the label "01" stays "01". A row that cannot be
+read (a broken JSON line, a cell too many) becomes a listed bad row; a file that cannot be read is a DataError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rung.task.delimited import read_delimited
+from rung.task.jsonlines import read_items, read_lines
+from rung.task.notes import BadRow, Note, excerpt, joined
+from rung.types import DataError
+
+EMPTY = Note("the row is empty", "空行")
+EXTENSIONS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record: the line (the row, for Parquet) that it begins on, counted from 1, and its cells by column."""
+
+    line: int
+    values: Mapping[str, Any]
+
+
+@dataclass
+class Table:
+    """A file as it was read. ``columns`` are in the file's own order."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: list[Row]
+    bad: list[BadRow] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def file(self) -> str:
+        """The file's name, for messages."""
+        return self.path.name
+
+
+def read_table(path: Path, encoding: str = "utf-8") -> Table:
+    """The rows of a file; DataError where it is missing, unknown, empty or not in that encoding."""
+    if not path.is_file():
+        raise DataError(f"there is no file {path}", zh=f"找不到文件 {path}")
+    readers = {
+        ".csv": read_csv,
+        ".tsv": read_csv,
+        ".jsonl": read_jsonl,
+        ".json": read_json,
+        ".parquet": read_parquet,
+        ".xlsx": read_xlsx,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(
+            f"{path.name}: the ending {path.suffix or '(none)'!r} is not known; give one of {joined(EXTENSIONS)}",
+            zh=f"{path.name}：不认识扩展名 {path.suffix or '（无）'!r}；支持 {joined(EXTENSIONS)}",
+        )
+    table = reader(path, encoding)
+    if not table.rows and not table.bad:
+        raise DataError(f"{path.name} holds no rows", zh=f"{path.name} 里没有任何数据行")
+    return table
+
+
+def read_csv(path: Path, encoding: str) -> Table:
+    """A CSV or TSV file, see :func:`rung.task.delimited.read_delimited`."""
+    records, notes = read_delimited(decode(path, encoding), path.name, tab=path.suffix.lower() == ".tsv")
+    return from_records(path, records, notes)
+
+
+def read_xlsx(path: Path, encoding: str) -> Table:
+    """The first sheet of a workbook; numbers are read as they are shown by their shortest text."""
+    try:
+        sheets = pl.read_excel(
+            path,
+            sheet_id=0,
+            has_header=False,  # else two columns of one name would be renamed without a word
+            infer_schema_length=0,
+            read_options={"skip_rows": 0},  # else blank rows at the top would be left out of the count
+            drop_empty_rows=False,
+            drop_empty_cols=False,
+            raise_if_empty=False,
+        )
+    except Exception as error:  # calamine raises its own types for each kind of damage
+        raise DataError(
+            f"{path.name} is no readable workbook: {error}", zh=f"{path.name} 不是可读的工作簿：{error}"
+        ) from error
+    names = list(sheets)
+    notes = []
+    if len(names) > 1:
+        notes.append(
+            Note(
+                f"{path.name}: the sheet {names[0]!r} is read; not read: {joined(names[1:])}",
+                f"{path.name}：只读取工作表 {names[0]!r}；未读取：{joined(names[1:])}",
+            )
+        )
+    cells = sheets[names[0]].rows()
+    records = ((line, ["" if cell is None else cell for cell in row]) for line, row in enumerate(cells, 1))
+    return from_records(path, records, notes)
+
+
+def read_parquet(path: Path, encoding: str) -> Table:
+    """A Parquet file; the "line" of a row is its number, counted from 1."""
+    try:
+        frame = pl.read_parquet(path)
+    except Exception as error:  # polars raises several types for a damaged file
+        raise DataError(
+            f"{path.name} is no readable Parquet file: {error}", zh=f"{path.name} 不是可读的 Parquet 文件：{error}"
+        ) from error
+    rows = [Row(number, values) for number, values in enumerate(frame.iter_rows(named=True), 1)]
+    return Table(path, tuple(frame.columns), rows)
+
+
+def read_jsonl(path: Path, encoding: str) -> Table:
+    """One JSON object per line."""
+    return from_objects(path, read_lines(decode(path, encoding)))
+
+
+def read_json(path: Path, encoding: str) -> Table:
+    """A list of JSON objects; a file that begins with "{" is read as one object per line."""
+    text = decode(path, encoding)
+    if text.lstrip().startswith("{"):
+        return from_objects(path, read_lines(text))
+    return from_objects(path, read_items(text, path.name))
+
+
+def from_objects(path: Path, objects: Iterable[tuple[int, dict[str, Any] | Note, str]]) -> Table:
+    """(line, object or what is wrong, text) to a table; no text: an empty line.
+
+    The columns are the keys in order of appearance.
+    """
+    table = Table(path, (), [])
+    columns: dict[str, None] = {}
+    for line, value, text in objects:
+        if isinstance(value, Note):
+            code = "broken-json" if text else "empty-row"
+            table.bad.append(BadRow(path.name, line, code, value, excerpt(text)))
+        else:
+            columns.update(dict.fromkeys(value))
+            table.rows.append(Row(line, value))
+    table.columns = tuple(columns)
+    return table
+
+
+def from_records(path: Path, records: Iterable[tuple[int, Sequence[str]]], notes: list[Note]) -> Table:
+    """(line, cells) to a table; the first record that is not blank names the columns."""
+    table = Table(path, (), [], notes=notes)
+    gaps: list[int] = []  # lines with nothing on them are rows only if something follows: a file may end in some
+    for line, cells in records:
+        blank = not any(cell.strip() for cell in cells)
+        if blank and (len(cells) < 2 or not table.columns):
+            gaps.append(line)
+        elif not table.columns:
+            table.columns = heads(path, cells)
+            gaps.clear()
+        else:
+            table.bad += [BadRow(path.name, gap, "empty-row", EMPTY) for gap in gaps]
+            gaps.clear()
+            add(table, line, cells, blank)
+    return table
+
+
+def add(table: Table, line: int, cells: Sequence[str], blank: bool) -> None:
+    """Put a record among the rows, or among the bad rows."""
+    if blank:
+        table.bad.append(BadRow(table.file, line, "empty-row", EMPTY))
+    elif len(cells) != len(table.columns):
+        reason = misfit(len(cells), len(table.columns))
+        table.bad.append(BadRow(table.file, line, "columns", reason, excerpt(" | ".join(cells))))
+    else:
+        table.rows.append(Row(line, dict(zip(table.columns, cells, strict=True))))
+
+
+def misfit(found: int, wanted: int) -> Note:
+    """The reason of a row with too many or too few cells."""
+    return Note(
+        f"{found} cells where the header has {wanted}: is a delimiter in the text not quoted?",
+        f"这一行有 {found} 格，表头有 {wanted} 格：文本里的分隔符是否没有加引号？",
+    )
+
+
+def heads(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
+    """The column names of a header; DataError where one stands twice."""
+    names = [cell.strip() or f"column {i}" for i, cell in enumerate(cells, 1)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"{path.name}: the column {joined(repr(name) for name in twice)} stands more than once in the header "
+            f"({joined(names)}); rename one",
+            zh=f"{path.name}：表头里的列 {joined(repr(name) for name in twice)} 重复出现（{joined(names)}）；请改名",
+        )
+    return tuple(names)
+
+
+def decode(path: Path, encoding: str) -> str:
+    """The file as text, without a byte order mark; DataError names the first bad byte's line and what to type."""
+    data = path.read_bytes()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") and encoding.lower().replace("_", "-").startswith("utf-8"):
+        raise wrong_encoding(path, 1, data[0], encoding, "utf-16")
+    try:
+        return data.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise wrong_encoding(path, line, data[error.start], encoding, likely(data)) from error
+    except LookupError as error:
+        raise DataError(
+            f"there is no encoding {encoding!r}; try gb18030 or latin-1",
+            zh=f"没有编码 {encoding!r}；可试 gb18030 或 latin-1",
+        ) from error
+
+
+def wrong_encoding(path: Path, line: int, byte: int, encoding: str, guess: str) -> DataError:
+    """The error for a file in another encoding than it should be."""
+    return DataError(
+        f"{path.name} line {line}: byte 0x{byte:02X} is not {encoding}; "
+        f"if the file is {guess}, type --encoding {guess}",
+        zh=f"{path.name} 第 {line} 行：字节 0x{byte:02X} 不是 {encoding}；如果文件是 {guess} 编码，请加 --encoding {guess}",
+    )
+
+
+def likely(data: bytes) -> str:
+    """gb18030 if nearly all that is not ASCII reads as common Chinese, else latin-1."""
+    try:
+        high = [c for c in data.decode("gb18030") if c > "\x7f"]
+    except UnicodeDecodeError:
+        return "latin-1"
+    # GB2312's 6,763 characters cover ordinary text; Latin-1 pairs such as "éa" land outside of them.
+    common = sum(1 for c in high if c.encode("gb2312", "ignore"))
+    return "gb18030" if common >= 0.9 * len(high) else "latin-1"

@@ -1,0 +1,65 @@
+"""Files that are not to be split: examples for ``rung evaluate``, bare inputs for ``rung predict``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rung.task.columns import find_columns
+from rung.task.config import MAX_CHARACTERS
+from rung.task.load import in_order, nothing
+from rung.task.notes import BadRow, Note
+from rung.task.read import Table, read_table
+from rung.task.rows import fit, input_text, pick, unique
+from rung.task.targets import example
+from rung.types import Example, Kind
+
+
+def read_rows(path: str | Path, encoding: str) -> Table:
+    """The rows of a file; DataError where there are none that can be read."""
+    table = read_table(Path(path), encoding)
+    if not table.rows:
+        raise nothing({"test": table}, table.bad)
+    return table
+
+
+def load_examples(
+    path: str | Path,
+    kind: Kind,
+    *,
+    labels: Sequence[str] = (),
+    schema: Mapping[str, Any] | None = None,
+    input: Sequence[str] = (),
+    output: str | None = None,
+    encoding: str = "utf-8",
+    max_characters: int = MAX_CHARACTERS,
+) -> tuple[list[Example], list[BadRow]]:
+    """The examples of one file for a task that is known already (``rung evaluate``), unsplit, and its bad rows.
+
+    With ``labels`` a row with another label is a bad row. Raises DataError where no row can be used.
+    """
+    table = read_rows(path, encoding)
+    columns = find_columns(table, input, output)
+    picked, bad = pick(table, columns, max_characters)
+    fitting, misfits = fit(picked, kind, labels)
+    good, dropped = unique(fitting, kind)
+    bad = [*table.bad, *bad, *misfits, *dropped]
+    if not good:
+        raise nothing({"test": table}, bad)
+    order = list(schema["properties"]) if schema else []
+    return [example(item, kind, order) for item in good], list(in_order(bad, {"test": table}))
+
+
+def load_inputs(
+    path: str | Path, *, input: Sequence[str] = (), encoding: str = "utf-8"
+) -> tuple[list[tuple[str, str]], list[BadRow]]:
+    """(place, input) of every row of a file that holds no answers (``rung predict --file``), and its bad rows."""
+    table = read_rows(path, encoding)
+    columns = find_columns(table, input, answers=False)
+    texts = [(row, input_text(row, columns.input)) for row in table.rows]
+    good = [(f"{table.file}:{row.line}", text) for row, text in texts if isinstance(text, str)]
+    bad = [BadRow(table.file, row.line, "no-input", text) for row, text in texts if isinstance(text, Note)]
+    if not good:
+        raise nothing({"test": table}, [*table.bad, *bad])
+    return good, list(in_order([*table.bad, *bad], {"test": table}))

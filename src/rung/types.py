@@ -1,0 +1,261 @@
+"""The nouns of Rung as plain dataclasses. This module imports nothing of ours.
+
+    Task --(rung proposes)--> Adaptation --(program answers)--> Prediction --(metric)--> Score --> Result
+
+Errors that a user can make are :class:`UserError` and its children; each says what is wrong, what was
+found and what to type, in English and (where given) in Chinese::
+
+    ValueError
+    └── UserError              the user's mistake, shown without a traceback
+        ├── DataError          a file, a row, a column, a split
+        ├── ModelError         a model folder, a tokenizer, an architecture, a context that is too short
+        ├── AdaptationError    an adaptation folder: missing, tampered with, or for another base model
+        └── BudgetSpent        the time, token or money budget is spent (the climb catches it)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+Kind = Literal["classify", "extract", "generate", "prefer"]
+Language = Literal["zh", "en"]
+
+
+class UserError(ValueError):
+    """A mistake that the user can mend; ``str()`` is English, ``zh`` the same in Chinese."""
+
+    def __init__(self, en: str, zh: str | None = None):
+        super().__init__(en)
+        self.zh = zh or en
+
+
+class DataError(UserError):
+    """A file, row, column or split that cannot be used."""
+
+
+class ModelError(UserError):
+    """A model that cannot be loaded, or a request that it cannot hold."""
+
+
+class AdaptationError(UserError):
+    """An adaptation folder that is missing, broken, or made for another base model."""
+
+
+class BudgetSpent(UserError):
+    """The budget (time, tokens or money) of a climb is spent."""
+
+
+def digest(*parts: Any) -> str:
+    """16 hex digits of SHA-256 over the canonical JSON of ``parts``; equal content, equal digest."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One item of a task. ``target`` is the label, the text, or canonical JSON (``extract``)."""
+
+    id: str  # digest of the input: the same input has the same id everywhere
+    input: str
+    target: str
+    source: str = ""  # "reviews.csv:12", for messages
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """An input and its answer as they are shown inside a prompt."""
+
+    input: str
+    target: str
+
+
+class Sealed(Sequence[Example]):
+    """The test split. It knows its length at once, but gives its examples only after ``open``."""
+
+    def __init__(self, examples: Sequence[Example]):
+        self._examples = tuple(examples)
+        self.opened = False
+
+    def open(self) -> tuple[Example, ...]:
+        """The examples. Whoever opens the seal writes it into the ledger first."""
+        self.opened = True
+        return self._examples
+
+    def _check(self) -> None:
+        if not self.opened:
+            raise RuntimeError("the test split is sealed: Sealed.open() is called once, by the climb, at its end")
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        self._check()
+        return self._examples[index]
+
+    def __iter__(self) -> Iterator[Example]:
+        self._check()
+        return iter(self._examples)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Examples in three splits, the kind, the metric and the target.
+
+    ``labels`` is sorted and complete for ``classify``, else empty. ``schema`` is the JSON Schema of the
+    answer for ``extract``, else None. ``target`` is in the metric's own unit, 0..1, or None when the user
+    asks only for the best. ``fingerprint`` covers every example of every split, so that two climbs can be
+    told apart.
+    """
+
+    name: str
+    kind: Kind
+    metric: str
+    language: Language
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+    test: Sealed
+    labels: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    target: float | None = None
+    description: str = ""  # the user's own words for the task; part of the instruction when given
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt as parts. Every text is a Jinja2 template (sandboxed) over the words of the task:
+    ``description``, ``labels`` (list), ``fields`` (list), and, in ``question`` and ``answer``, ``input`` and ``target``.
+
+    Plain style renders::
+
+        {role}\n{instruction}\n\n{question(d1)}\n{lead}{answer(d1)}\n\n ... {question(x)}\n{lead}
+
+    Chat style puts role + instruction into the system message, each demonstration into a user/assistant
+    pair, and the lead at the start of the assistant's turn.
+    """
+
+    name: str
+    language: Language
+    role: str = ""
+    instruction: str = ""
+    question: str = "{{ input }}"
+    lead: str = ""
+    answer: str = "{{ target }}"
+    separator: str = "\n\n"
+    style: Literal["plain", "chat"] = "plain"
+    # What the model writes before the answer when it reasons; None: it answers at once.
+    reasoning: str | None = None
+
+
+@dataclass(frozen=True)
+class Selector:
+    """How demonstrations are chosen for each input out of the adaptation's pool."""
+
+    kind: Literal["bm25", "embedding", "diverse"]
+    n: int
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How an answer is written. ``temperature`` 0 is greedy."""
+
+    max_tokens: int = 64
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    constrain: bool = True  # to the labels or to the JSON schema, where the task has one
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """Which base model: a name to find it by, and the hash of its weights to know it by."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one example, and what it took.
+
+    ``output`` is a label, a text or canonical JSON; ``valid`` is False where the model's text could not be
+    read as an answer (it then scores 0, and is counted). ``scores`` are log-probabilities of the labels in the
+    task's order, after calibration. ``tokens_in`` counts the whole prompt of each call as a lone request would send it;
+    ``flops`` likewise; ``seconds`` is this item's share of the batch it was computed in.
+    """
+
+    example_id: str
+    output: str
+    text: str = ""  # what the model wrote, before it was read as an answer
+    valid: bool = True
+    scores: tuple[float, ...] | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    calls: int = 0
+    flops: float = 0.0
+    seconds: float = 0.0
+    shown: tuple[str, ...] = ()  # inputs of the demonstrations that stood in the prompt
+
+
+@dataclass(frozen=True)
+class Result:
+    """A mean with its interval. ``value`` None: there was nothing to measure, and ``reason`` says why."""
+
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    confidence: float = 0.95
+    reason: str = ""
+
+
+@dataclass
+class Cost:
+    """What a rung costs to build, to run and to keep. None: not measured."""
+
+    build_seconds: float = 0.0
+    build_flops: float = 0.0
+    peak_bytes: int | None = None
+    trainable_parameters: int = 0
+    labels: int = 0  # labelled examples that the adaptation has seen
+    tokens_per_request: float | None = None
+    seconds_per_request: float | None = None
+    flops_per_request: float | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """Everything needed to answer a new input besides the base model: the joint of the house.
+
+    ``demonstrations`` are shown in this order when ``selector`` is None; else they are the pool that the
+    selector picks from. ``adapter`` names a subfolder in PEFT's format, or None. ``parameters`` belong to the
+    program. Two adaptations with the same :func:`rung.adaptation.hash_of` answer alike.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a file with a field that we do not know is refused
+
+    name: str  # the candidate: "few-shot/balanced-8-s0"
+    rung: str
+    kind: Kind
+    language: Language
+    program: str = "direct"
+    labels: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    description: str = ""
+    prompt: Prompt | None = None
+    demonstrations: tuple[Demonstration, ...] = ()
+    selector: Selector | None = None
+    decoding: Decoding = Decoding()
+    calibration: tuple[float, ...] | None = None  # added to the label scores, in the order of ``labels``
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    adapter: str | None = None  # path of the adapter folder, absolute in memory, "adapter" on disk
+    adapter_sha256: str = ""
+    model: ModelRef | None = None

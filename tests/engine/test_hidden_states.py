@@ -1,0 +1,45 @@
+"""States against transformers' ``output_hidden_states``, one text at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rung.engine import Model
+from rung.types import ModelError
+
+TEXTS = ["short", "a much longer text than the others 很长", "x", "short"]
+
+
+@pytest.mark.parametrize("pool", ["last", "mean"])
+def test_states_equal_those_of_lone_texts(fake: Model, pool) -> None:
+    for batch_size in (1, 2, None):
+        fake.batch_size = batch_size
+        found = fake.hidden(TEXTS, [0, 1, -1], pool)
+        assert found.shape == (4, 3, 32)
+        assert found.dtype == np.float32
+        for text, states in zip(TEXTS, found, strict=True):
+            with torch.no_grad():
+                whole = fake.hf(input_ids=torch.tensor([fake.encode(text)]), output_hidden_states=True).hidden_states
+            for layer, state in zip((0, 1, -1), states, strict=True):
+                expected = whole[layer][0, -1] if pool == "last" else whole[layer][0].mean(0)
+                assert np.allclose(state, expected.numpy(), atol=1e-5)
+
+
+def test_equal_texts_are_computed_once(fake: Model) -> None:
+    before = fake.meter.tokens
+    fake.hidden(["abc"] * 10, [1], "last")
+    assert fake.meter.tokens - before == 4  # BOS and three bytes
+
+
+def test_a_layer_that_does_not_exist(fake: Model) -> None:
+    assert np.array_equal(fake.hidden(["a"], [2, -3]), fake.hidden(["a"], [-1, 0]))
+    for layer in (3, -4):
+        with pytest.raises(ModelError, match="the model has 2"):
+            fake.hidden(["a"], [layer])
+    with pytest.raises(ValueError, match="pool"):
+        fake.hidden(["a"], [0], "max")  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="needs 9001"):
+        fake.hidden(["a" * 9000], [0])
+    assert fake.hidden([], [0, 1]).shape == (0, 2, 32)

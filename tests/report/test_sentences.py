@@ -1,0 +1,98 @@
+"""The three sentences: they claim what the result holds, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rung.report.sentences import three_sentences
+
+Make = Callable[..., dict[str, Any]]
+
+
+def test_a_proven_rung(result_of: Make):
+    en, zh = three_sentences(result_of(), "en"), three_sentences(result_of(), "zh")
+    assert en[0] == "Use lora/r8: it is the cheapest rung whose score is proven to reach your target of .85."
+    assert en[1] == "On the sealed test, opened once, its accuracy is .905 [.864, .946], n = 200 (95% interval)."
+    assert en[2] == (
+        "A request costs 74 tokens, 6 ms, 970 MFLOP, and it took 1 min 36 s to build; "
+        "the next rung, full, was not needed."
+    )
+    assert zh[0] == "建议使用 lora/r8：它是经证实达到目标 0.85 的方法中最便宜的。"
+    assert zh[1] == "在只打开一次的封存测试集上，其准确率为 0.905 [0.864, 0.946]，n = 200（95% 区间）。"
+    assert zh[2] == "每次请求约需 74 词元、6 毫秒、970 MFLOP，构建用时 1 分 36 秒；下一个方法 full 用不上。"
+
+
+def likely(result: dict[str, Any]) -> dict[str, Any]:
+    chosen = result["chosen"] | {
+        "rung": "few-shot-bm25",
+        "candidate": "few-shot-bm25/8",
+        "verdict": "likely",
+        "met": False,
+    }
+    return result | {"chosen": chosen}
+
+
+def test_a_likely_rung_says_how_many_examples_are_missing(result_of: Make):
+    en = three_sentences(likely(result_of()), "en")
+    assert en[0].startswith("No rung is proven to reach your target of .85; use few-shot-bm25/8")
+    assert "about 310 more dev examples would settle" in en[2]
+    assert "约 310 条开发样本" in three_sentences(likely(result_of()), "zh")[2]
+
+
+def test_break_even_is_what_comes_next_where_more_examples_would_not_help(result_of: Make):
+    result = likely(result_of())
+    for row in result["rungs"]:
+        row["more_dev"] = None
+    assert "beyond about 7,200 requests lora costs less in all" in three_sentences(result, "en")[2]
+
+
+def test_an_unopened_test_is_never_called_a_test_figure(result_of: Make):
+    spent = result_of(test=None, complete=False, budget={"seconds": None, "spent": 61.0})
+    en, zh = three_sentences(spent, "en"), three_sentences(spent, "zh")
+    assert en[1].startswith("The budget ended before the sealed test was opened, so all that is known is")
+    assert ".913 [.877, .949], n = 240" in en[1]
+    assert zh[1].startswith("预算在打开封存测试集之前用完")
+    empty = result_of(test=None)
+    empty["task"]["n_test"] = 0
+    assert three_sentences(empty, "en")[1].startswith("There is no test split")
+
+
+def test_a_test_below_the_target_says_so(result_of: Make):
+    result = result_of()
+    result["test"] |= {"value": 0.8, "low": 0.74, "high": 0.85}
+    assert "which is below the target of .85" in three_sentences(result, "en")[1]
+    assert "低于目标 0.85" in three_sentences(result, "zh")[1]
+
+
+def test_no_target(result_of: Make):
+    assert three_sentences(result_of(target=None), "en")[0].startswith("Use lora/r8: no target was set")
+    assert three_sentences(result_of(target=None), "zh")[0].startswith("建议使用 lora/r8：没有设定目标")
+
+
+def test_a_control_that_wins_says_that_no_language_model_is_needed(result_of: Make):
+    result = result_of()
+    result["chosen"] |= {"rung": "tfidf", "candidate": "tfidf/C1"}
+    en = three_sentences(result, "en")
+    assert "It needs no language model." in en[0]
+    assert "它不需要语言模型" in three_sentences(result, "zh")[0]
+    assert "0 tokens" not in en[2]
+
+
+def test_costs_that_were_not_measured_are_not_invented(result_of: Make):
+    result = result_of()
+    row = next(row for row in result["rungs"] if row["name"] == "lora")
+    row["cost"] |= {"tokens_per_request": None, "seconds_per_request": None, "flops_per_request": None}
+    assert three_sentences(result, "en")[2].startswith(
+        "What a request costs was not measured, and it took 1 min 36 s to build"
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_nothing_chosen(result_of: Make, language: Any):
+    result = result_of(chosen=None, test=None, complete=False, rungs=[])
+    sentences = three_sentences(result, language)
+    assert len(sentences) == 3
+    assert ("nothing to recommend" in sentences[0]) or ("暂无可推荐" in sentences[0])
