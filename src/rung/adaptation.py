@@ -4,8 +4,8 @@
     demonstrations.jsonl   what stands in the prompt, or the pool that the selector picks from
     adapter/               trained weights, in PEFT's format where PEFT has the method
 
-Only JSON and safetensors: nothing is unpickled, and no code is named by a file. Folders are written beside their
-place and renamed, so that a kill leaves either the whole adaptation or none.
+Only JSON and safetensors: nothing is unpickled, and no code is named by a file. A kill leaves either the whole
+adaptation or none (:mod:`rung.folders`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rung.types import Adaptation, AdaptationError, Demonstration, ModelRef, digest
+from rung.folders import recover, replacing
+from rung.types import Adaptation, AdaptationError, ModelRef, digest
 
 VERSION = 1
 _READER = TypeAdapter(Adaptation)
@@ -58,21 +59,17 @@ def hash_folder(folder: Path) -> str:
 
 
 def save(adaptation: Adaptation, folder: Path) -> Path:
-    """Write ``adaptation`` as a folder, replacing an older one of the same name."""
-    fresh = folder.with_name(folder.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    """Write ``adaptation`` as a folder, whole or not at all, replacing an older one of the same name."""
     body = to_dict(adaptation)
     demonstrations = body.pop("demonstrations")
     text = json.dumps({"version": VERSION, **body}, ensure_ascii=False, indent=2)
-    (fresh / "adaptation.json").write_text(text + "\n", encoding="utf-8")
-    with (fresh / "demonstrations.jsonl").open("w", encoding="utf-8") as out:
-        for demonstration in demonstrations:
-            out.write(json.dumps(demonstration, ensure_ascii=False) + "\n")
-    if adaptation.adapter:
-        shutil.copytree(adaptation.adapter, fresh / "adapter")
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
+    with replacing(folder) as fresh:
+        (fresh / "adaptation.json").write_text(text + "\n", encoding="utf-8")
+        with (fresh / "demonstrations.jsonl").open("w", encoding="utf-8") as out:
+            for demonstration in demonstrations:
+                out.write(json.dumps(demonstration, ensure_ascii=False) + "\n")
+        if adaptation.adapter:
+            shutil.copytree(adaptation.adapter, fresh / "adapter")
     return folder
 
 
@@ -84,17 +81,19 @@ def load(folder: Path, model: ModelRef | None = None) -> Adaptation:
     """
     path = folder / "adaptation.json"
     if not path.exists():
+        recover(folder)  # a kill between the two renames of `save` left the older one aside
+    if not path.exists():
         raise AdaptationError(
             f"{folder} is no adaptation: it has no adaptation.json. A climb leaves them in RUN/adaptations/NAME.",
             zh=f"{folder} 不是适配：其中没有 adaptation.json。攀登把适配留在 RUN/adaptations/NAME。",
         )
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-        lines = (folder / "demonstrations.jsonl").read_text(encoding="utf-8").splitlines()
-        demonstrations = [Demonstration(**json.loads(line)) for line in lines]
-    except (json.JSONDecodeError, OSError, TypeError, UnicodeDecodeError) as error:
+        lines = (folder / "demonstrations.jsonl").read_text(encoding="utf-8").split("\n")  # U+2028 ends no line of JSON
+        demonstrations = [json.loads(line) for line in lines if line]
+    except (OSError, ValueError) as error:  # missing, not UTF-8, not JSON
         raise AdaptationError(f"{folder} cannot be read: {error}", zh=f"{folder} 读不出来：{error}") from None
-    version = body.pop("version", None)
+    version = body.pop("version", None) if isinstance(body, dict) else None
     if version != VERSION:
         raise AdaptationError(
             f"{path} has version {version}, this Rung reads version {VERSION}",

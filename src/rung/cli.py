@@ -50,8 +50,9 @@ def climb(
     rungs: Annotated[str | None, typer.Option(help="only these, such as zero-shot,few-shot,lora")] = None,
     all: Annotated[bool, typer.Option("--all", help="climb every rung, also after the target is met")] = False,
     metric: Metric = None,
-    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
-    budget: Annotated[str | None, typer.Option(help="10m, 90s, 2h, 500ktokens")] = None,
+    seed: Annotated[int | None, typer.Option(help="of everything random; the split's is task.yaml's unless given here")] = None,
+    budget: Annotated[str | None, typer.Option(help="10m, 90s, 2h, 500ktokens, or $3 with --price")] = None,
+    price: Annotated[float, typer.Option(min=0.0, help="money per million tokens, for a budget in money")] = 0.0,
     volume: Annotated[int, typer.Option(min=1, help="requests that 'cheapest' counts on")] = 10_000,
     run: Annotated[Path | None, typer.Option(help="the run folder; else runs/NAME-xxxxxxxx, found again by the same command")] = None,
     input: Input = None, output: Output = None, kind: Kind = None, train: Train = None, dev: Dev = None, test: Test = None,
@@ -66,9 +67,10 @@ def climb(
     language = speak(lang)
     options = task_options(locals())
     inspection = inspect_task(data, **options)
-    plan, spend = choose(rungs), Budget.parse(budget)
+    plan, spend = choose(rungs), Budget.parse(budget, price=price)
+    seed = seed or 0
     loaded = open_model(model, dtype, batch_size)
-    folder = run or default_folder(inspection.task, loaded, plan, seed, all)
+    folder = run or default_folder(inspection.task, loaded, plan, seed, all, volume)
     if not as_json:
         say_bad_rows(inspection, language)
     with LiveTable(language, budget_seconds=spend.seconds, console=Console(stderr=as_json)) as watch:
@@ -86,7 +88,8 @@ def data(
     file: Annotated[Path, typer.Argument(help="what `rung climb` would read")],
     model: Annotated[str | None, typer.Option(help="also count lengths in this model's tokens")] = None,
     metric: Metric = None, input: Input = None, output: Output = None, kind: Kind = None, train: Train = None, dev: Dev = None,
-    test: Test = None, split: Split = None, seed: Annotated[int, typer.Option()] = 0, encoding: Encoding = None,
+    test: Test = None, split: Split = None,
+    seed: Annotated[int | None, typer.Option(help="of the split")] = None, encoding: Encoding = None,
     task_language: TaskLanguage = None, describe: Describe = None, target: Annotated[float | None, typer.Option()] = None,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip

@@ -21,6 +21,7 @@ from rung.adapters import LoraConfig, LoraHandle, attach, save
 from rung.attend import TrainingLayout
 from rung.documents import Batches, Document, Microbatch, check
 from rung.engine import Model
+from rung.engine.attention import NAME as FLAT
 from rung.engine.flat import run
 from rung.objectives import sft, token_logprobs
 from rung.precision import PeakMemory, Precision, has_fast_bfloat16, rounded
@@ -32,7 +33,7 @@ from rung.types import Cost, digest
 class Hyperparameters:
     """How to train. The defaults suit 64 to 2,000 short examples and a small model."""
 
-    learning_rate: float = 2e-3  # small models want more than large ones; about 2e-4 at a billion parameters
+    learning_rate: float = 1e-3  # 1e-3 to 3e-3 at 7M parameters; large models want less, about 2e-4 at a billion
     batch: int = 16  # documents per step; LoRA likes small batches
     epochs: float = 4.0
     steps: int | None = None  # instead of epochs
@@ -80,6 +81,8 @@ def finetune(
     :class:`rung.train.TrainingDiverged`; the model is then as it was before.
     """
     check(documents, model.context)
+    attention = model.hf.config.get_text_config()._attn_implementation
+    assert attention == FLAT, f"attention was switched to {attention!r}: packed documents would see each other"
     settings = hyperparameters
     batches = Batches(
         documents,

@@ -75,6 +75,18 @@ class Ledger:
         body = json.dumps(detail, ensure_ascii=False, sort_keys=True)
         self._write("INSERT INTO events (at, kind, detail) VALUES (?, ?, ?)", [(time.time(), kind, body)])
 
+    def begin_session(self) -> int:
+        """A session of work begins; gives its number for :meth:`tick`."""
+        with self.db:
+            added = self.db.execute(
+                "INSERT INTO events (at, kind, detail) VALUES (?, 'session', ?)", (time.time(), '{"seconds": 0.0}')
+            )
+        return int(added.lastrowid or 0)
+
+    def tick(self, session: int, seconds: float) -> None:
+        """How long a session has worked so far; kept as it goes on: a killed process cannot say it at its end."""
+        self._write("UPDATE events SET detail = ? WHERE number = ?", [(json.dumps({"seconds": seconds}), session)])
+
     def events(self, kind: str) -> list[dict[str, Any]]:
         rows = self.db.execute("SELECT at, detail FROM events WHERE kind = ? ORDER BY number", (kind,))
         return [{"at": at, **json.loads(detail)} for at, detail in rows]
@@ -147,6 +159,11 @@ class Ledger:
         ids = [e.id for e in self.examples(split)]
         known = self.known(adaptation, ids)
         return [known[i] for i in ids if i in known]
+
+    def tokens(self) -> int:
+        """Tokens read and written for all predictions so far, as lone requests."""
+        (total,) = self.db.execute("SELECT SUM(tokens_in + tokens_out) FROM predictions").fetchone()
+        return int(total or 0)
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         with self.db:  # one transaction: all rows or none

@@ -208,8 +208,14 @@ def save_checkpoint(
         if best is not None:
             save_file({n: t.contiguous() for n, t in best.items()}, fresh / "best.safetensors")
         save_file(states, fresh / "optimizers.safetensors")
-        save_file({"cpu": torch.get_rng_state()}, fresh / "random.safetensors")
+        save_file(random_state(), fresh / "random.safetensors")
         (fresh / "state.json").write_text(json.dumps({"step": step, "identity": identity, "report": asdict(report)}))
+
+
+def random_state() -> dict[str, torch.Tensor]:
+    """The state of torch's generators, for dropout that goes on where it was."""
+    state = {"cpu": torch.get_rng_state()}
+    return {**state, "cuda": torch.cuda.get_rng_state()} if torch.cuda.is_initialized() else state
 
 
 def load_checkpoint(
@@ -239,7 +245,10 @@ def load_checkpoint(
             if int(which) == number:
                 plain["state"].setdefault(int(index), {})[name] = tensor
         optimizer.load_state_dict(plain)
-    torch.set_rng_state(load_file(path / "random.safetensors")["cpu"])
+    random = load_file(path / "random.safetensors")
+    torch.set_rng_state(random["cpu"])
+    if "cuda" in random and torch.cuda.is_available():
+        torch.cuda.set_rng_state(random["cuda"])
     report = TrainingReport(**{**state["report"], "evaluations": [tuple(e) for e in state["report"]["evaluations"]]})
     best = load_file(path / "best.safetensors") if (path / "best.safetensors").exists() else None
     return state["step"], report, best

@@ -65,8 +65,16 @@ def test_the_curve_takes_each_number_of_examples_and_the_best_prompt_without_any
     assert middle["dev"]["value"] == fixed[2]  # the third of six
 
 
-def test_orders(result_of: Make):
-    assert {n: len(cs) for n, cs in orders(result_of()["candidates"]).items()} == {8: 5}
+def test_the_curves_own_prompt_without_examples_goes_before_another_template(result_of: Make):
+    candidates = result_of()["candidates"]
+    own = candidates[1] | {"name": "few-shot/random-0", "shots": 0, "family": "random"}
+    assert curve([*candidates, own])[0] == [own]
+
+
+def test_the_order_that_the_examples_came_in_is_one_of_the_orders(result_of: Make):
+    found = orders(result_of()["candidates"])
+    assert list(found) == [8]
+    assert [c["name"].rpartition("-")[2] for c in found[8]] == ["s1", "order0", "order1", "order2", "order3"]
 
 
 def test_crossings_of_the_chosen_rung_come_first(result_of: Make):

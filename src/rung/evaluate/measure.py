@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rung.evaluate.statistics import bootstrap_interval, bootstrap_lower, wilson, wilson_lower
+from rung.evaluate.statistics import bootstrap_interval, bootstrap_lower, exact_lower, wilson
 from rung.ledger import Ledger
 from rung.programs import Answer
 from rung.task.metrics import METRICS, parts, reason_for_none, scores
@@ -70,7 +70,7 @@ class Marked:
         if value is None:
             return None
         if self.proportion:
-            return wilson_lower(value, len(self.examples), alpha)
+            return exact_lower(value, len(self.examples), alpha)
         return bootstrap_lower(self.parts(), METRICS[self.task.metric].combine, alpha)
 
 

@@ -1,7 +1,7 @@
 """Intervals and paired tests. No figure without n and an interval; no data gives None and a reason, never 0.0.
 
 Proportions take Wilson's interval (the normal approximation misleads below a few hundred items); two systems on the
-same items take the exact McNemar test or a paired bootstrap; a target is met by a one-sided lower bound.
+same items take the exact McNemar test or a paired bootstrap; a target is met by a one-sided exact lower bound.
 """
 
 from __future__ import annotations
@@ -10,26 +10,34 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import binomtest, norm
+from scipy.stats import beta, binomtest, norm
 
 Combine = Callable[[np.ndarray], np.ndarray]  # sums of parts [..., k] -> values [...]
 DRAWS = 2000
+TINY = 1e-12  # rounding, not a difference between resamples
 
 
 def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The two-sided Wilson score interval of a proportion (Wilson 1927)."""
+    if n < 1:
+        raise ValueError("an interval needs at least one item")
     z = float(norm.ppf(0.5 + confidence / 2))
     return _wilson(successes / n, n, -z), _wilson(successes / n, n, z)
 
 
-def wilson_lower(share: float, n: int, alpha: float) -> float:
-    """The one-sided Wilson lower bound of a proportion at error level ``alpha``."""
-    return _wilson(share, n, -float(norm.isf(alpha)))
+def exact_lower(share: float, n: int, alpha: float) -> float:
+    """The one-sided lower bound of a proportion that is above the truth in at most ``alpha`` of cases, at any n.
+
+    Clopper & Pearson 1934. Not Wilson's: far out in the tail, where a level shared among many candidates lies, his
+    bound is too high for shares below a half (target 0.1, 64 items, 200 candidates: 24 % false claims, not 5 %).
+    """
+    if n < 1:
+        raise ValueError("a bound needs at least one item")
+    hits = share * n
+    return float(beta.ppf(alpha, hits, n - hits + 1)) if hits > 0 else 0.0
 
 
 def _wilson(share: float, n: int, z: float) -> float:
-    if n < 1:
-        raise ValueError("an interval needs at least one item")
     centre = share + z * z / (2 * n)
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return min(1.0, max(0.0, (centre + spread) / (1 + z * z / n)))
@@ -40,11 +48,11 @@ def needed(share: float, target: float, alpha: float, most: int = 1_000_000) -> 
     if share <= target:
         return None
     low, high = 1, most
-    if wilson_lower(share, most, alpha) < target:
+    if exact_lower(share, most, alpha) < target:
         return None
     while low < high:  # the bound grows with n
         middle = (low + high) // 2
-        if wilson_lower(share, middle, alpha) >= target:
+        if exact_lower(share, middle, alpha) >= target:
             high = middle
         else:
             low = middle + 1
@@ -65,8 +73,13 @@ def bootstrap(parts: np.ndarray, combine: Combine, seed: int = 0, draws: int = D
 def bootstrap_interval(
     parts: np.ndarray, combine: Combine, confidence: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
-    """The percentile interval of a metric that is a function of summed counts."""
+    """The percentile interval of a metric (0..1) that is a function of summed counts.
+
+    Where no resample differs (all right, all wrong) the bootstrap would claim certainty: Wilson's interval then.
+    """
     values = bootstrap(parts, combine, seed)
+    if np.ptp(values) < TINY:
+        return wilson(float(combine(parts.sum(0))) * len(parts), len(parts), confidence)
     low, high = np.nanquantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 
@@ -75,9 +88,12 @@ def bootstrap_lower(parts: np.ndarray, combine: Combine, alpha: float, seed: int
     """A one-sided lower bound at level ``alpha``.
 
     Shared levels lie far out in the tail, where a percentile of a few thousand draws is noise: below 2 % the bound
-    is value - z * bootstrap standard error, whichever is lower.
+    is value - z * bootstrap standard error, whichever is lower. Where no resample differs it is the exact one of a
+    proportion: three answers that are all right prove little.
     """
     values = bootstrap(parts, combine, seed)
+    if np.ptp(values) < TINY:
+        return exact_lower(float(combine(parts.sum(0))), len(parts), alpha)
     percentile = float(np.nanquantile(values, max(alpha, 0.02)))
     if alpha >= 0.02:
         return percentile
@@ -92,7 +108,8 @@ def paired_difference(
     if a.shape != b.shape:
         raise ValueError(f"paired parts have one shape, not {a.shape} and {b.shape}")
     both = np.stack([a, b], axis=1)  # [n, 2, k]: one draw takes both
-    differences = _resample(both, lambda s: combine(s[..., 0, :]) - combine(s[..., 1, :]), np.random.default_rng(seed), DRAWS)
+    generator = np.random.default_rng(seed)
+    differences = _resample(both, lambda s: combine(s[..., 0, :]) - combine(s[..., 1, :]), generator, DRAWS)
     low, high = np.nanquantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(combine(a.sum(0)) - combine(b.sum(0))), float(low), float(high)
 

@@ -24,8 +24,8 @@ def states(hidden: Hidden, texts: Sequence[str]) -> np.ndarray:
         raise ValueError(f"hidden() must give [{len(texts)}, d] states, and gave {list(found.shape)}")
     if not np.isfinite(found).all():
         raise ModelError(
-            "the model's hidden states are not finite numbers, so nothing can be compared by them. Use --selector bm25",
-            zh="模型的隐藏状态含有无穷或非数值，无法据此比较相似度，请改用 --selector bm25",
+            "the model's hidden states are not finite numbers, so nothing can be compared by them. Take the selector 'bm25'",
+            zh="模型的隐藏状态含有无穷或非数值，无法据此比较相似度，请改用 bm25 选择器",
         )
     return found
 

@@ -27,8 +27,8 @@ def _bm25(selector: Selector, pool: Pool, hidden: Hidden | None) -> Picker:
 def _embedding(selector: Selector, pool: Pool, hidden: Hidden | None) -> Picker:
     if hidden is None:
         raise ModelError(
-            "the selector 'embedding' needs a model that gives its hidden states; behind an endpoint there are none. Use --selector bm25",
-            zh="“embedding”选择器需要模型的隐藏状态，远程接口的模型无法提供，请改用 --selector bm25",
+            "the selector 'embedding' needs a model that gives its hidden states; behind an endpoint there are none. Take the selector 'bm25'",
+            zh="“embedding”选择器需要模型的隐藏状态，远程接口的模型无法提供，请改用 bm25 选择器",
         )
     return EmbeddingSelector(pool, selector.n, hidden)
 

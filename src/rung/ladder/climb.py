@@ -14,7 +14,6 @@ decision is a function of the ledger: the same command after a kill walks the sa
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -35,7 +34,7 @@ from rung.ledger import Ledger
 from rung.programs import Answer, opened
 from rung.rungs import Built, Context, Rung
 from rung.task import detectable_gap
-from rung.types import Adaptation, BudgetSpent, Cost, DataError, Example, Result, Task, digest
+from rung.types import Adaptation, BudgetSpent, Cost, DataError, Example, Prediction, Result, Task, digest
 
 VERSION = 1
 
@@ -69,24 +68,40 @@ class Climb:
         """The result, which is also in ``folder/result.json``. A finished run gives its result again, unchanged."""
         done = self.folder / "result.json"
         self.ledger = Ledger(self.folder / "ledger.sqlite", weights=self.model.sha256, dtype=str(self.model.hf.dtype))
-        self.ledger.claim(self._identity())
-        if done.exists() and (result := json.loads(done.read_text(encoding="utf-8")))["complete"]:
-            self.watch.finished(result)
-            return result
-        self.budget = self.budget or Budget()
-        self.budget.spent_before = sum(e["seconds"] for e in self.ledger.events("session"))
-        self.ledger.keep_examples("dev", self.task.dev)
-        names = [rung.name for rung in self.rungs]
-        self.watch.started(task=self.task, rungs=names, target=self.task.target, run=self.folder)
-        started = time.perf_counter()
         try:
-            return self._walk()
+            self.ledger.claim(self._identity())
+            if done.exists() and (result := json.loads(done.read_text(encoding="utf-8")))["complete"]:
+                self.watch.finished(result)
+                return result
+            return self._session()
         except KeyboardInterrupt:
             self.watch.interrupted()
             raise
         finally:
-            self.ledger.event("session", {"seconds": time.perf_counter() - started})
             self.ledger.close()
+
+    def _session(self) -> dict[str, Any]:
+        """One sitting of the climb; what earlier ones spent counts."""
+        self.budget = self.budget or Budget()
+        self.left_out: list[dict[str, str]] = []  # candidates that could not be asked, and why
+        self.budget.spent_before = sum(e["seconds"] for e in self.ledger.events("session"))
+        self.budget.used_tokens = self.ledger.tokens()
+        self.ledger.keep_examples("dev", self.task.dev)
+        names = [rung.name for rung in self.rungs]
+        self.watch.started(task=self.task, rungs=names, target=self.task.target, run=self.folder)
+        self._number, self._ticked = self.ledger.begin_session(), 0.0
+        try:
+            return self._walk()
+        finally:
+            self._tick(every=0.0)
+
+    def _tick(self, every: float = 1.0) -> None:
+        """Keep the time spent, at most once in ``every`` seconds."""
+        assert self.budget is not None
+        worked = self.budget.spent - self.budget.spent_before
+        if worked >= self._ticked + every:
+            self.ledger.tick(self._number, worked)
+            self._ticked = worked
 
     def _walk(self) -> dict[str, Any]:
         rows: list[dict[str, Any]] = []
@@ -95,20 +110,25 @@ class Climb:
         context.check = self._check
         spent: BudgetSpent | None = None
         for rung in self.rungs:
-            reason = self._unfit(rung) or (_after(standings) if not self.all else None) or _spent(spent)
+            status, reason = "skipped", self._unfit(rung)
+            if reason is None:
+                status, reason = "not-reached", (None if self.all else _after(standings)) or _spent(spent)
             if reason is None:
                 self.watch.entered(rung.name)
                 try:
                     standing = self._climb_rung(rung, context)
-                    reason = None if standing else {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"}
+                    if standing is None:
+                        status = "skipped"
+                        reason = {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"}
                 except BudgetSpent as error:
                     spent, reason, standing = error, {"en": str(error), "zh": error.zh}, None
+                except (ModelError, DataError, TrainingDiverged) as error:  # this rung fails; the others climb on
+                    status, reason, standing = "failed", {"en": str(error), "zh": error.zh}, None
                 if standing is not None:
                     standings.append(standing)
                     context.standing[rung.name] = standing.best.adaptation
                     row = self._row(standing)
             if reason is not None:
-                status = "not-reached" if (standings and standings[-1].verdict.status == "proven") or spent else "skipped"
                 row = {**_EMPTY, "name": rung.name, "status": status, "reason": reason}
             rows.append(row)
             self.watch.judged(row)
@@ -127,19 +147,25 @@ class Climb:
                 fresh = [(a, hash_of(a)) for a in wave.candidates]
                 for adaptation, hash in fresh:
                     self.ledger.keep_adaptation(hash, rung.name, adaptation.name, to_dict(adaptation))
-                for runner in race(fresh, self.task.dev, self._ask, drop=wave.drop):
-                    runners.setdefault(runner.hash, runner)
+                for runner in race(fresh, self.task.dev, self._ask, drop=wave.drop, failed=self._left_out):
+                    if runner.finished or runner.hash not in runners:  # the same candidate may come back and finish
+                        runners[runner.hash] = runner
                 finished = [r for r in runners.values() if r.finished]
-                context.leader = max(finished, key=_figure).adaptation
+                context.leader = max(finished, key=_figure).adaptation if finished else None
         if not runners:
+            if self.left_out and self.left_out[-1]["name"].startswith(f"{rung.name}/"):
+                raise ModelError(self.left_out[-1]["en"], zh=self.left_out[-1]["zh"])
             return None
         looks = sum(_built(context, r).looks for r in runners.values())
         best = max((r for r in runners.values() if r.finished), key=_figure)
         verdict = judge(best.marked, self.task.target, len(self.rungs), looks)
-        adaptation = replace(best.adaptation)
-        save(adaptation, self.folder / "adaptations" / rung.name)
+        save(best.adaptation, self.folder / "adaptations" / rung.name)
         cost = self._cost(rung, best, list(runners.values()), context, memory.bytes)
         return Standing(rung, best, list(runners.values()), cost, verdict)
+
+    def _left_out(self, adaptation: Adaptation, error: UserError) -> None:
+        self.watch.note(f"{adaptation.name} is left out: {error}", f"{adaptation.name} 不参加：{error.zh}")
+        self.left_out.append({"name": adaptation.name, "en": str(error), "zh": error.zh})
 
     def _ask(self, adaptation: Adaptation, hash: str, examples: Sequence[Example]) -> Marked:
         with ExitStack() as stack:
@@ -154,7 +180,7 @@ class Climb:
     def _open(self, stack: ExitStack, adaptation: Adaptation) -> Answer:
         answer = stack.enter_context(opened(adaptation, self.model))
 
-        def counted(examples: Sequence[Example]) -> list:  # type: ignore[type-arg]
+        def counted(examples: Sequence[Example]) -> list[Prediction]:
             made = answer(examples)
             assert self.budget is not None
             self.budget.used_tokens += sum(p.tokens_in + p.tokens_out for p in made)
@@ -164,6 +190,7 @@ class Climb:
 
     def _check(self) -> None:
         assert self.budget is not None
+        self._tick()
         self.budget.check()
 
     # --- what the ledger remembers --------------------------------------------------------------------------------
@@ -173,11 +200,14 @@ class Climb:
         return {
             "version": str(VERSION),
             "task": self.task.fingerprint,
+            "language": self.task.language,
+            "description": self.task.description,
             "metric": self.task.metric,
             "target": str(self.task.target),
             "weights": self.model.sha256,
             "dtype": str(self.model.hf.dtype),
             "seed": str(self.seed),
+            "volume": str(self.volume),
             "rungs": ",".join(r.name for r in self.rungs) + (" all" if self.all else ""),
         }
 
@@ -275,6 +305,7 @@ class Climb:
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "seed": self.seed,
             "break_even": _crossings(standings),
+            "left_out": self.left_out,
             "budget": {"seconds": self.budget.seconds, "spent": self.budget.spent} if spent else None,
             "complete": spent is None,
             "seconds": self.budget.spent,
@@ -354,9 +385,14 @@ _EMPTY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def default_folder(task: Task, model: Model, rungs: Sequence[Rung], seed: int, everything: bool) -> Path:
-    """``runs/NAME-xxxxxxxx``: the same command finds its run again after an interruption."""
-    key = digest(task.fingerprint, task.metric, task.target, model.sha256, [r.name for r in rungs], seed, everything)
+def default_folder(
+    task: Task, model: Model, rungs: Sequence[Rung], seed: int, everything: bool, volume: int = 10_000
+) -> Path:
+    """``runs/NAME-xxxxxxxx``: the same command finds its run again after an interruption; another one never does."""
+    key = digest(
+        task.fingerprint, task.language, task.description, task.metric, task.target, model.sha256, str(model.hf.dtype),
+        [r.name for r in rungs], seed, everything, volume,
+    )  # fmt: skip
     return Path("runs") / f"{task.name}-{key[:8]}"
 
 
@@ -371,7 +407,8 @@ def _figure(runner: Runner) -> tuple[float, float]:
 
 
 def _interval(result: Result) -> dict[str, Any]:
-    return {"value": result.value, "low": result.low, "high": result.high, "n": result.n}
+    value, low, high = (None if x is None else float(x) for x in (result.value, result.low, result.high))
+    return {"value": value, "low": low, "high": high, "n": result.n}
 
 
 def _after(standings: Sequence[Standing]) -> dict[str, str] | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rung.evaluate import Marked
-from rung.types import Adaptation, Example
+from rung.types import Adaptation, Example, ModelError
 
 FIRST = 64  # examples before anybody may be stopped
 Z = 2.0  # how many standard errors behind the leader is clearly behind
@@ -35,16 +35,25 @@ def race(
     ask: Callable[[Adaptation, str, Sequence[Example]], Marked],
     *,
     drop: bool = True,
+    failed: Callable[[Adaptation, ModelError], None] = lambda adaptation, error: None,
 ) -> list[Runner]:
-    """Every candidate with its marks, in the order given. ``drop`` False: all run to the end."""
+    """Every candidate with its marks, in the order given. ``drop`` False: all run to the end.
+
+    A candidate that cannot be asked (an input that does not fit its prompt) is told to ``failed`` and left out.
+    """
     alive = list(range(len(candidates)))
     marks: dict[int, Marked] = {}
     for stop in stages(len(examples)) if drop and len(candidates) > 1 else [len(examples)]:
-        for i in alive:
-            marks[i] = ask(*candidates[i], examples[:stop])
-        if stop < len(examples):
+        for i in list(alive):
+            try:
+                marks[i] = ask(*candidates[i], examples[:stop])
+            except ModelError as error:
+                failed(candidates[i][0], error)
+                alive.remove(i)
+                marks.pop(i, None)
+        if alive and stop < len(examples):
             alive = keep({i: marks[i].scores() for i in alive})
-    return [Runner(a, h, marks[i], i in alive) for i, (a, h) in enumerate(candidates)]
+    return [Runner(a, h, marks[i], i in alive) for i, (a, h) in enumerate(candidates) if i in marks]
 
 
 def stages(n: int) -> list[int]:

@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from transformers import LlamaForCausalLM
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from rung.pretrain.corpus import Rows, Stream, encode, find_sources
+from rung.folders import recover, replacing
+from rung.pretrain.corpus import Rows, Source, Stream, encode, find_sources
 from rung.pretrain.model import shape
+from rung.pretrain.record import Curve, claim, hardware
 from rung.pretrain.tokenizer import END_OF_TEXT, PAD, bytes_per_token, load_tokenizer, train_tokenizer
 from rung.train import Plan, train
+from rung.types import UserError
 
 
 @dataclass(frozen=True)
@@ -48,64 +50,97 @@ class Recipe:
 def pretrain(texts: Path, out: Path, recipe: Recipe, *, say: Callable[[str], None] = print) -> Path:
     """Train a model on the texts under ``texts``; returns the Hugging Face folder ``out/model``.
 
-    Every stage leaves its file in ``out`` and is not done twice; training goes on from its last checkpoint.
+    Every stage leaves its file in ``out`` and is not done twice; training goes on from its last checkpoint. Raises
+    DataError (no texts, too few), UserError (a recipe that cannot be) and CheckpointMismatch (``out`` was begun with
+    another recipe or other texts).
     """
-    out.mkdir(parents=True, exist_ok=True)
+    check(recipe)
     sources = find_sources(texts)
+    out.mkdir(parents=True, exist_ok=True)
+    identity = claim(out, asdict(recipe), sources)
+    tokenizer = make_tokenizer(out, sources, recipe, say)
+    stream = make_tokens(out, sources, tokenizer, recipe, say)
+    model, device = make_model(tokenizer, recipe)
+    parameters = sum(p.numel() for p in model.parameters())
+    say(f"model: {parameters:,} parameters on {device}")
+
+    plan, batches = lay_out(recipe, stream)
+    curve = Curve(out / "curve.jsonl")
+
+    def on_step(step: int, loss: float, scale: float) -> None:
+        if (step + 1) % 50 == 0:
+            seen = (step + 1) * recipe.batch
+            seconds = curve.add(step + 1, tokens=seen, loss=loss, scale=scale)
+            say(f"step {step + 1}/{plan.steps}  {seen / 1e6:.1f}M tokens  loss {loss:.3f}  {seconds:.0f}s")
+
+    report = train(
+        plan, dict(model.named_parameters()), make_optimizers(model, recipe), batches,
+        next_token_loss(model, recipe, device), folder=out, on_step=on_step, identity=identity,
+    )  # fmt: skip
+    with replacing(out / "model") as fresh:
+        model.to(torch.bfloat16).save_pretrained(fresh)
+        tokenizer.save_pretrained(fresh)
+    told = {"recipe": asdict(recipe), "steps": report.steps, "seconds": report.seconds, "losses": report.losses}
+    (out / "report.json").write_text(json.dumps({**told, "parameters": parameters, "hardware": hardware()}))
+    return out / "model"
+
+
+def check(recipe: Recipe) -> None:
+    """UserError for a recipe that cannot be: no such size, or a step too small for a row of the full context."""
+    shape(recipe.size, recipe.vocabulary, recipe.context, 0, 1)
+    if recipe.context > recipe.batch:
+        raise UserError(
+            f"a context of {recipe.context:,} tokens is more than one step sees ({recipe.batch:,}): "
+            "type a smaller --context",
+            zh=f"上下文 {recipe.context:,} 个词元超过一步所见的 {recipe.batch:,} 个：请减小 --context",
+        )
+
+
+def make_tokenizer(
+    out: Path, sources: list[Source], recipe: Recipe, say: Callable[[str], None]
+) -> PreTrainedTokenizerFast:
+    """The tokenizer in ``out``, trained if it is not there."""
+    recover(out / "tokenizer")
     if not (out / "tokenizer").exists():
         say(f"tokenizer: {recipe.vocabulary} tokens from {', '.join(s.name for s in sources)}")
         tokenizer = train_tokenizer((t for s in sources for t in s.documents("train")), recipe.vocabulary)
         tokenizer.model_max_length = recipe.context
-        tokenizer.save_pretrained(out / "tokenizer.part")
-        (out / "tokenizer.part").rename(out / "tokenizer")
-    tokenizer = load_tokenizer(out / "tokenizer")
-    if not (out / "tokens.bin").exists():
+        with replacing(out / "tokenizer") as fresh:
+            tokenizer.save_pretrained(fresh)
+    return load_tokenizer(out / "tokenizer")
+
+
+def make_tokens(
+    out: Path, sources: list[Source], tokenizer: PreTrainedTokenizerFast, recipe: Recipe, say: Callable[[str], None]
+) -> Stream:
+    """The texts as one file of tokens in ``out``, with ``tokens.json`` beside it, encoded if they are not there."""
+    if not (out / "tokens.json").exists():  # written last: where it stands, the tokens are whole
         counts = encode(sources, tokenizer, out / "tokens.bin")
         rates = {s.name: bytes_per_token(tokenizer, s.documents("valid")) for s in sources}
         (out / "tokens.json").write_text(json.dumps({"tokens": counts, "bytes_per_token": rates}, indent=1))
         say(f"tokens: {sum(counts.values()):,} {counts}; bytes per token {rates}")
-    stream = Stream(out / "tokens.bin", recipe.seed)
+    return Stream(out / "tokens.bin", recipe.seed)
 
+
+def make_model(tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> tuple[LlamaForCausalLM, str]:
+    """A model with random weights from the seed, and the device that it was put on."""
     torch.manual_seed(recipe.seed)
-    special = {name: tokenizer.convert_tokens_to_ids(name) for name in (END_OF_TEXT, PAD)}
-    model = LlamaForCausalLM(shape(recipe.size, len(tokenizer), recipe.context, special[END_OF_TEXT], special[PAD]))
+    end, pad = (tokenizer.convert_tokens_to_ids(name) for name in (END_OF_TEXT, PAD))
+    model = LlamaForCausalLM(shape(recipe.size, len(tokenizer), recipe.context, end, pad))
     model.config._attn_implementation = "sdpa"
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
-    say(f"model: {sum(p.numel() for p in model.parameters()):,} parameters on {device}")
-
-    plan, batches = lay_out(recipe, stream)
-    started, log = time.perf_counter(), (out / "curve.jsonl").open("a")
-
-    def on_step(step: int, loss: float, scale: float) -> None:
-        if (step + 1) % 50 == 0:
-            row = {"step": step + 1, "tokens": (step + 1) * recipe.batch, "loss": loss, "scale": scale}
-            row["seconds"] = round(time.perf_counter() - started, 1)
-            log.write(json.dumps(row) + "\n")
-            log.flush()
-            say(f"step {step + 1}/{plan.steps}  {row['tokens'] / 1e6:.1f}M tokens  loss {loss:.3f}  {row['seconds']:.0f}s")
-
-    optimizers = make_optimizers(model, recipe)
-    report = train(
-        plan, dict(model.named_parameters()), optimizers, batches, next_token_loss(model, recipe, device),
-        folder=out, on_step=on_step,
-    )
-    folder = out / "model"
-    model.to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    (out / "report.json").write_text(
-        json.dumps({"recipe": asdict(recipe), "steps": report.steps, "seconds": report.seconds, "losses": report.losses})
-    )
-    return folder
+    return model.to(device), device
 
 
 def lay_out(recipe: Recipe, stream: Stream) -> tuple[Plan, Callable[[int], list[Rows]]]:
     """The plan, and the rows of each step: short rows first, rows of the full context at the end."""
     steps = math.ceil(recipe.tokens / recipe.batch)
     turn = round(steps * (1 - recipe.long_share))
+    short = min(recipe.short, recipe.context)
+    stream.rows(0, 1, recipe.context)  # too few texts for the last stage: known now, not hours later
 
     def batches(step: int) -> list[Rows]:
-        length = recipe.short if step < turn else recipe.context
+        length = short if step < turn else recipe.context
         count = recipe.batch // length
         first = step * count if step < turn else (step - turn) * count
         return [Rows(stream.rows(first, count, length))]
@@ -115,7 +150,8 @@ def lay_out(recipe: Recipe, stream: Stream) -> tuple[Plan, Callable[[int], list[
 
 def make_optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for the embedding (no decay) and the norms (no decay)."""
-    blocks = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name and "lm_head" not in name]
+    named = [(name, p) for name, p in model.named_parameters() if "embed" not in name and "lm_head" not in name]
+    blocks = [p for _, p in named if p.ndim == 2]
     chosen = {id(p) for p in blocks}
     others = [p for p in model.parameters() if id(p) not in chosen]
     return [

@@ -20,7 +20,8 @@ SHAPES: dict[str, tuple[int, int, int, int]] = {
 def shape(size: str, vocabulary: int, context: int, end_of_text: int, pad: int) -> LlamaConfig:
     """A Llama configuration with tied embeddings for a size such as ``7M``; raises UserError on another size."""
     if size not in SHAPES:
-        raise UserError(f"no size {size!r}: type one of {', '.join(SHAPES)}", zh=f"没有 {size!r} 这个规模：可选 {', '.join(SHAPES)}")
+        known = ", ".join(SHAPES)
+        raise UserError(f"no size {size!r}: type one of {known}", zh=f"没有 {size!r} 这个规模：可选 {known}")
     depth, width, inner, heads = SHAPES[size]
     return LlamaConfig(
         vocab_size=vocabulary,

@@ -78,8 +78,21 @@ def bytes_per_token(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) ->
     size = tokens = 0
     for text in texts:
         size += len(text.encode())
-        tokens += len(tokenizer.encode(text, add_special_tokens=False))
+        tokens += len(token_ids(tokenizer, [text])[0])
     return size / tokens if tokens else None
+
+
+def token_ids(tokenizer: PreTrainedTokenizerFast, texts: list[str], *, mark: bool = False) -> list[list[int]]:
+    """The tokens of whole documents, however long; ``mark``: behind an end-of-text mark.
+
+    A special token spelled out in a text is read as its letters: a document cannot end itself. Not verbose, because
+    documents are longer than the context by nature.
+    """
+    if not texts:
+        return []
+    found = tokenizer(texts, add_special_tokens=mark, split_special_tokens=True, verbose=False)
+    ids: list[list[int]] = found["input_ids"]
+    return ids
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -21,8 +22,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from rung.engine import Model
 from rung.types import Adaptation, Example, Prediction
 
-# analyzer, n-gram range: words carry English, characters carry Chinese and typos.
-VIEWS = {"word": (1, 2), "char_wb": (1, 4)}
+# analyzer, n-gram range: words carry English; characters, across word bounds too, carry Chinese and typos.
+VIEWS = {"word": (1, 2), "char": (1, 3)}
+WORD = r"(?u)\w+"  # the default pattern drops words of one character
 
 
 @contextmanager
@@ -83,9 +85,7 @@ def fit_views(texts: Sequence[str], limit: int = 60_000) -> list[TfidfVectorizer
     made = []
     for analyzer, grams in VIEWS.items():
         made.append(
-            TfidfVectorizer(
-                analyzer=analyzer, ngram_range=grams, sublinear_tf=True, max_features=limit, token_pattern=r"(?u)\w+|[^\w\s]"
-            ).fit(texts)
+            TfidfVectorizer(**_view(analyzer, grams), max_features=limit).fit(texts)
         )
     return made
 
@@ -107,9 +107,12 @@ def save_linear(folder: Path, vectorizers: Sequence[TfidfVectorizer], weight: np
 def _restore(words: list[list[str]], tensors: dict[str, np.ndarray]) -> list[TfidfVectorizer]:
     made = []
     for i, (analyzer, grams) in enumerate(VIEWS.items()):
-        vectorizer = TfidfVectorizer(
-            analyzer=analyzer, ngram_range=grams, sublinear_tf=True, vocabulary=words[i], token_pattern=r"(?u)\w+|[^\w\s]"
-        )
+        vectorizer = TfidfVectorizer(**_view(analyzer, grams), vocabulary=words[i])
         vectorizer.idf_ = tensors[f"idf.{i}"]
         made.append(vectorizer)
     return made
+
+
+def _view(analyzer: str, grams: tuple[int, int]) -> dict[str, Any]:
+    pattern = WORD if analyzer == "word" else None
+    return {"analyzer": analyzer, "ngram_range": grams, "sublinear_tf": True, "token_pattern": pattern}

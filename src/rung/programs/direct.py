@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Direct:
         self.choices = choice_texts(self.prompt, self.words) if adaptation.kind == "classify" else []
         self.picker = None
         if adaptation.selector is not None:
-            self.picker = make_selector(adaptation.selector, adaptation.demonstrations, embedder(model))
+            self.picker = make_selector(adaptation.selector, adaptation.demonstrations, embedder(model, adaptation.adapter_sha256))
 
     def answer(self, examples: Sequence[Example]) -> list[Prediction]:
         """Predictions in the order of ``examples``; raises ModelError when an input does not fit the context."""
@@ -142,7 +143,20 @@ class Direct:
         return reasons, spent
 
 
-def embedder(model: Model) -> Callable[[Sequence[str]], np.ndarray]:
+# States of a text under a frozen model never change: a climb that opens a program again does not compute them again.
+_STATES: WeakKeyDictionary[Model, dict[tuple[str, str], np.ndarray]] = WeakKeyDictionary()
+
+
+def embedder(model: Model, adapter_sha256: str = "") -> Callable[[Sequence[str]], np.ndarray]:
     """Mean-pooled states of the middle layer, [n_texts, d]: later layers lean towards the next token."""
     layer = (model.hf.config.num_hidden_layers + 1) // 2
-    return lambda texts: model.hidden(texts, [layer], "mean")[:, 0]
+    known = _STATES.setdefault(model, {})
+
+    def states(texts: Sequence[str]) -> np.ndarray:
+        fresh = [t for t in dict.fromkeys(texts) if (adapter_sha256, t) not in known]
+        if fresh:
+            rows = model.hidden(fresh, [layer], "mean")[:, 0]
+            known.update({(adapter_sha256, t): row for t, row in zip(fresh, rows, strict=True)})
+        return np.stack([known[adapter_sha256, t] for t in texts])
+
+    return states

@@ -11,24 +11,31 @@ import torch
 
 from rung.adaptation import hash_folder
 from rung.adapters import LoraConfig
-from rung.documents import Document, answer_documents
+from rung.documents import Document, answer_documents, pack
 from rung.engine import Model
 from rung.finetune import Hyperparameters, document_loss, finetune
-from rung.documents import Microbatch
 from rung.prompts import Words, answer_text, choice_texts, render
 from rung.rungs.context import Built, Context, Wave
 from rung.types import Adaptation, Example, Prompt
 
 RATES = (1e-3, 3e-3)  # learning rates tried; a small base wants more than a large one
 SEEN = 12_000  # examples seen in training: many passes over little data, few over much
-PASSES = (2.0, 10.0)  # fewest and most passes over the training split
+PASSES = (2.0, 15.0)  # fewest and most passes over the training split
 WATCHED = 256  # dev examples looked at while training
 
 
 def lora(context: Context) -> Iterator[Wave]:
-    """The bare template and the best hard prompt, each at every learning rate: a trained model may need fewer words."""
-    prompts = {p.name: p for p in (context.templates[0], context.prompt)}
-    yield Wave([train(context, prompt, rate) for prompt in prompts.values() for rate in RATES])
+    """The bare template at every learning rate, then the best hard prompt at the better one.
+
+    The bare template is the cheapest to ask, and a trained model may need no more words than that.
+    """
+    bare, found = context.templates[0], context.prompt
+    tried = [train(context, bare, rate) for rate in RATES]
+    yield Wave(tried)
+    leader = context.leader
+    if found != bare and leader is not None:
+        rate = next(r for candidate, r in zip(tried, RATES, strict=True) if candidate.name == leader.name)
+        yield Wave([train(context, found, rate)])
 
 
 def train(context: Context, prompt: Prompt, rate: float, config: LoraConfig = LoraConfig()) -> Adaptation:
@@ -112,7 +119,7 @@ def answer_loss(model: Model, kept: Sequence[Document]) -> float:
     """Nats per answer token."""
     total, count = 0.0, 0
     with torch.no_grad():
-        for document in kept:
-            loss, targets = document_loss(model, Microbatch((document,)))
+        for micro in pack(kept, model.token_budget, model.token_budget):
+            loss, targets = document_loss(model, micro)
             total, count = total + float(loss), count + targets
     return total / count

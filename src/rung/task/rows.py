@@ -122,8 +122,8 @@ def pick(table: Table, columns: Columns, limit: int) -> tuple[list[Item], list[B
 def too_long(length: int, limit: int) -> Note:
     """The reason of a row that is too long."""
     return Note(
-        f"{length} characters, more than {limit} (--max-characters)",
-        f"{length} 个字符，超过 {limit}（--max-characters）",
+        f"{length} characters, more than {limit} (max_characters in task.yaml)",
+        f"{length} 个字符，超过 {limit}（task.yaml 中的 max_characters）",
     )
 
 

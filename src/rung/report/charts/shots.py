@@ -19,15 +19,16 @@ Candidate = Mapping[str, Any]
 
 
 def curve(candidates: Sequence[Candidate]) -> dict[int, list[Candidate]]:
-    """The measured candidates of the n-shot curve by number of examples; 0 examples is the best prompt without any."""
+    """The measured candidates of the n-shot curve by number of examples.
+
+    At 0 examples stands the curve's own prompt without any, or else the best zero-shot template.
+    """
     by_shots: dict[int, list[Candidate]] = defaultdict(list)
     for one in _measured(candidates):
-        if one["family"] in FIXED + PICKED and one["shots"]:
+        if one["family"] in FIXED + PICKED and one["shots"] is not None:
             by_shots[one["shots"]].append(one)
-    without = [
-        c for c in _measured(candidates) if c["family"] == "template" and c["rung"] == "zero-shot"
-    ]  # what is trained also shows 0
-    if by_shots and without:
+    without = [c for c in _measured(candidates) if c["family"] == "template" and c["rung"] == "zero-shot"]
+    if by_shots and without and 0 not in by_shots:
         by_shots[0] = [max(without, key=lambda c: (c["status"] == "finished", c["dev"]["value"]))]
     return dict(sorted(by_shots.items()))
 
@@ -44,10 +45,12 @@ def middle(candidates: Sequence[Candidate]) -> Candidate:
 
 
 def orders(candidates: Sequence[Candidate]) -> dict[int, list[Candidate]]:
-    """The measured orders of the same examples, by number of examples."""
+    """The measured orders of the same examples, by number of examples; the order they came in is one of them."""
+    measured = _measured(candidates)
+    first = {c["name"].rsplit("-order", 1)[0] for c in measured if c["family"] == "order"}
     by_shots: dict[int, list[Candidate]] = defaultdict(list)
-    for one in _measured(candidates):
-        if one["family"] == "order":
+    for one in measured:
+        if one["family"] == "order" or one["name"] in first:
             by_shots[one["shots"] or 0].append(one)
     return dict(sorted(by_shots.items()))
 

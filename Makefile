@@ -1,0 +1,57 @@
+# What a fresh machine needs: Python 3.11, pip, gcc, make. Everything else comes from the package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+DEMO ?= --target 0.6
+RUN ?= runs/demo
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: demo test test-all lint bench docs sprout clean venv
+
+demo: venv  ## the main job: climb the intents of our customer-service examples on the embedded model
+	$(BIN)/rung climb examples/customer_service.csv --input text --output intent --run $(RUN) $(DEMO)
+	@echo "report: $(CURDIR)/$(RUN)/report.html"
+
+test: venv  ## the default tests: under two minutes on two cores
+	$(BIN)/python -m pytest
+
+test-all: venv  ## and the slow ones
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: venv  ## style, types, floors and import cycles
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/bench  ## side by side with lm-evaluation-harness, TRL and PEFT
+	$(BIN)/python bench/scoring.py
+	$(BIN)/python bench/training.py
+
+docs: $(VENV)/docs  ## the documentation as pages, in site/
+	$(BIN)/mkdocs build --strict
+
+sprout: venv  ## make the embedded base model again from the texts (an hour or two on two cores)
+	$(BIN)/rung pretrain ../shared/data/text runs/sprout --tokens 26000000
+	cp runs/sprout/model/* src/rung/sprout/
+
+venv: $(VENV)/ready
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt torch
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/bench: $(VENV)/ready
+	$(PIP) install -c constraints.txt -e '.[dev,bench]'
+	touch $@
+
+$(VENV)/docs: $(VENV)/ready
+	$(PIP) install -c constraints.txt -e '.[dev,docs]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs site build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,124 @@
+"""Pre-training: a kill changes nothing, another recipe is refused, transformers loads what comes out."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from rung.pretrain import base
+from rung.pretrain.base import Recipe, lay_out, pretrain
+from rung.pretrain.record import Curve
+from rung.train import CheckpointMismatch
+from rung.types import UserError
+
+
+class Killed(Exception):
+    pass
+
+
+def quiet(line):
+    pass
+
+
+def test_resumed_equals_uninterrupted(texts, trained, small, tmp_path, monkeypatch):
+    def often(recipe, stream):
+        plan, batches = lay_out(recipe, stream)
+        return dataclasses.replace(plan, checkpoint_every=2), batches
+
+    def killing(recipe, stream):
+        plan, batches = often(recipe, stream)
+
+        def until_step_3(step):
+            if step == 3:  # one step behind the checkpoint: that step is made again
+                raise Killed
+            return batches(step)
+
+        return plan, until_step_3
+
+    monkeypatch.setattr(base, "lay_out", killing)
+    with pytest.raises(Killed):
+        pretrain(texts, tmp_path, small, say=quiet)
+    monkeypatch.setattr(base, "lay_out", often)
+    folder = pretrain(texts, tmp_path, small, say=quiet)
+
+    weights, other = (load_file(f / "model.safetensors") for f in (folder, trained / "model"))
+    assert weights.keys() == other.keys()
+    assert all(torch.equal(weights[name], other[name]) for name in weights)
+    losses = [json.loads((f / "report.json").read_text())["losses"] for f in (tmp_path, trained)]
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 6 and losses[0][-1] < losses[0][0]
+
+
+def test_another_recipe_is_refused(texts, trained, small, longer, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    with pytest.raises(CheckpointMismatch, match="tokens 1536, now 3072"):
+        pretrain(texts, tmp_path / "run", longer, say=quiet)
+    with pytest.raises(CheckpointMismatch, match="vocabulary 400, now 500"):
+        pretrain(texts, tmp_path / "run", dataclasses.replace(small, vocabulary=500), say=quiet)
+    (tmp_path / "run" / "recipe.json").unlink()  # a checkpoint that is not known to belong to a recipe
+    pretrained = json.loads((tmp_path / "run" / "checkpoint" / "state.json").read_text())
+    assert pretrained["identity"]
+    with pytest.raises(CheckpointMismatch, match="other data or settings"):
+        pretrain(texts, tmp_path / "run", longer, say=quiet)
+
+
+def test_other_texts_are_refused(texts, trained, small, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    shutil.copytree(texts, tmp_path / "texts")
+    with (tmp_path / "texts" / "tales" / "train.jsonl").open("a") as out:
+        out.write('{"text": "one more"}\n')
+    with pytest.raises(CheckpointMismatch, match=r"another recipe \(texts\)"):
+        pretrain(tmp_path / "texts", tmp_path / "run", small, say=quiet)
+
+
+def test_compiling_is_no_part_of_the_recipe(texts, trained, small, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    # The run is over: nothing is left to compile, so that only the recipe is looked at.
+    assert pretrain(texts, tmp_path / "run", dataclasses.replace(small, compile=True), say=quiet).exists()
+
+
+@pytest.mark.parametrize("change", [{"size": "3M"}, {"context": 512}])
+def test_an_impossible_recipe_is_refused_before_anything_is_done(texts, small, tmp_path, change):
+    with pytest.raises(UserError):
+        pretrain(texts, tmp_path / "run", dataclasses.replace(small, **change), say=quiet)
+    assert not (tmp_path / "run").exists()
+
+
+def test_rows_are_never_longer_than_the_context(texts, trained):
+    from rung.pretrain.corpus import Stream
+
+    recipe = Recipe(context=64, short=256, batch=256, tokens=256 * 10)
+    _, batches = lay_out(recipe, Stream(trained / "tokens.bin", 0))
+    assert {batches(step)[0].tokens.shape for step in range(10)} == {(4, 65)}
+
+
+def test_short_rows_then_long_ones(trained, small):
+    from rung.pretrain.corpus import Stream
+
+    plan, batches = lay_out(small, Stream(trained / "tokens.bin", 0))
+    assert plan.steps == 6
+    # The last 0.34 of 6 steps are 2: 256 tokens are 8 rows of 32, then 4 of 64.
+    assert [batches(step)[0].tokens.shape for step in range(6)] == [(8, 33)] * 4 + [(4, 65)] * 2
+
+
+def test_transformers_loads_the_folder(trained):
+    model = AutoModelForCausalLM.from_pretrained(trained / "model", dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(trained / "model")
+    assert model.config.vocab_size == len(tokenizer) and model.config.max_position_embeddings == 64
+    assert tokenizer("the")["input_ids"][0] == model.config.bos_token_id == tokenizer.eos_token_id
+    ids = tokenizer("The cat of the", return_tensors="pt").input_ids
+    assert model.generate(ids, max_new_tokens=3, do_sample=False).shape[1] <= ids.shape[1] + 3
+
+
+def test_the_curve_of_a_resumed_run_has_no_row_twice(tmp_path):
+    first = Curve(tmp_path / "curve.jsonl")
+    for step in (50, 100, 150):
+        first.add(step, loss=1.0)
+    seconds = Curve(tmp_path / "curve.jsonl").add(100, loss=2.0)  # killed at 150, goes on from a checkpoint at 50
+    rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["loss"]) for row in rows] == [(50, 1.0), (100, 2.0)]
+    assert seconds >= rows[0]["seconds"]

@@ -1,0 +1,139 @@
+"""What each rung proposes: the right prompts and demonstrations, the same for the same seed, without a look at test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from rung.adaptation import hash_of
+from rung.ladder import LADDER
+from rung.rungs import Context, Wave
+from rung.types import Adaptation, Task
+
+UNTRAINED = [rung for rung in LADDER if rung.name != "lora"]
+LORA = next(rung for rung in LADDER if rung.name == "lora")
+
+
+@pytest.fixture
+def propose(tmp_path: Path, orders: SimpleNamespace):
+    """propose(rung, seed, task) -> its waves; the leader is always the last candidate."""
+
+    def propose(rung, seed: int = 0, task: Task | None = None, **context) -> list[Wave]:
+        own = Context(
+            task or orders.task(dev=12), orders.able(), tmp_path / "candidates", seed, rung=rung.name, **context
+        )
+        waves = []
+        for wave in rung.propose(own):
+            waves.append(wave)
+            own.leader = wave.candidates[-1]
+        return waves
+
+    return propose
+
+
+def named(name: str):
+    return next(rung for rung in LADDER if rung.name == name)
+
+
+def flat(waves: list[Wave]) -> list[Adaptation]:
+    return [a for wave in waves for a in wave.candidates]
+
+
+@pytest.mark.parametrize("rung", UNTRAINED, ids=lambda rung: rung.name)
+def test_the_same_seed_proposes_the_same_and_the_seal_stays_shut(propose, orders: SimpleNamespace, rung) -> None:
+    task = orders.task(dev=12)
+    first, second = flat(propose(rung, task=task)), flat(propose(rung, task=task))
+    assert first
+    assert [(a.name, hash_of(a)) for a in first] == [(a.name, hash_of(a)) for a in second]
+    assert len({a.name for a in first}) == len(first)
+    assert all(a.name.startswith(f"{rung.name}/") and a.rung == rung.name for a in first)
+    assert all(a.labels == task.labels for a in first)
+    assert task.test.opened is False
+
+
+def test_the_ladder_goes_from_cheap_to_costly() -> None:
+    assert [rung.step for rung in LADDER] == sorted(rung.step for rung in LADDER)
+    assert len({rung.name for rung in LADDER}) == len(LADDER)
+    assert all(rung.name == rung.name.lower().replace("_", "-") for rung in LADDER)
+
+
+@pytest.mark.parametrize("name", ["zero-shot", "chain-of-thought", "magic-words"])
+def test_hard_prompts_show_no_example(propose, name: str) -> None:
+    assert all(a.demonstrations == () for a in flat(propose(named(name))))
+
+
+def test_magic_words_are_measured_against_none(propose) -> None:
+    made = flat(propose(named("magic-words")))
+    assert made[0].name == "magic-words/none"
+    assert len({hash_of(a) for a in made}) == len(made)
+    assert all(a.prompt is not None and a.prompt.reasoning is None for a in made)
+    assert all(
+        a.prompt is not None and a.prompt.reasoning is not None for a in flat(propose(named("chain-of-thought")))
+    )
+
+
+def test_the_curve_of_shots(propose, orders: SimpleNamespace) -> None:
+    curve, draws, orders_, *_ = propose(named("few-shot"))
+    assert [len(a.demonstrations) for a in curve.candidates] == [0, 1, 2, 4, 8, 16]
+    assert curve.drop is False  # a curve needs every point
+    assert {len(a.demonstrations) for a in draws.candidates} == {2, 4, 8, 16}
+    sets = {frozenset(a.demonstrations) for a in orders_.candidates}
+    assert len(sets) == 1  # the same demonstrations
+    assert len({a.demonstrations for a in orders_.candidates}) == len(orders_.candidates)  # in other orders
+    pool = {(e.input, e.target) for e in orders.task().train}
+    assert all({(d.input, d.target) for d in a.demonstrations} <= pool for a in curve.candidates)
+    eight = curve.candidates[4].demonstrations
+    assert [sum(d.target == label for d in eight) for label in orders.labels] == [4, 4]
+
+
+def test_another_seed_draws_others(propose) -> None:
+    first, second = propose(named("few-shot"), 0)[0], propose(named("few-shot"), 1)[0]
+    assert first.candidates[0].demonstrations == second.candidates[0].demonstrations == ()
+    assert first.candidates[4].demonstrations != second.candidates[4].demonstrations
+
+
+def test_shots_stop_where_the_pool_or_the_context_does(propose, orders: SimpleNamespace) -> None:
+    few = propose(named("few-shot"), task=orders.task(train=5, dev=12))[0]
+    assert [len(a.demonstrations) for a in few.candidates] == [0, 1, 2, 4]
+
+
+def test_calibration_changes_nothing_but_the_offsets(propose) -> None:
+    plain, calibrated = propose(named("zero-shot"))
+    leader = plain.candidates[-1]
+    for made in calibrated.candidates:
+        assert made.calibration is not None
+        assert sum(made.calibration) == pytest.approx(0.0, abs=1e-9)
+        assert hash_of(made) != hash_of(leader)
+    assert [a.name.removeprefix(leader.name) for a in calibrated.candidates] == ["+contextual", "+batch"]
+
+
+def test_majority_ties_go_to_the_first_in_order(propose, orders: SimpleNamespace) -> None:
+    train = orders.examples(0, 30)
+    left = [e for e in train if e.target == "left"][:5]
+    right = [e for e in train if e.target == "right"][:5]
+    (made,) = flat(propose(named("majority"), task=orders.task(train=1, dev=5)))
+    assert made.parameters["answer"] == orders.task(train=1).train[0].target
+    from dataclasses import replace
+
+    tied = replace(orders.task(dev=5), train=(*right, *left))
+    assert flat(propose(named("majority"), task=tied))[0].parameters["answer"] == "left"
+
+
+def test_lora_trains_once_and_counts_its_looks_at_dev(propose, orders: SimpleNamespace, tmp_path: Path) -> None:
+    task, kept = orders.task(train=16, dev=12), {}
+
+    def keep(adaptation: Adaptation, built) -> None:
+        kept[LORA.name, adaptation.name] = built
+
+    first = flat(propose(LORA, task=task, keep_built=keep))
+    assert {a.name for a in first} == {name for _, name in kept}
+    for built in kept.values():
+        assert built.looks == len(built.notes["evaluations"]) >= 4
+        assert built.cost.labels == 16
+        assert built.cost.build_flops > 0
+        assert built.cost.trainable_parameters > 0
+    assert not list((tmp_path / "candidates").rglob("checkpoint"))
+    again = flat(propose(LORA, task=task, built=dict(kept), training=lambda *_: pytest.fail("it was trained before")))
+    assert [hash_of(a) for a in again] == [hash_of(a) for a in first]
