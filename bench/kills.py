@@ -30,7 +30,8 @@ EXAMPLES = REPO / "examples" / "customer_service.csv"
 def command(arguments: argparse.Namespace, run: Path) -> list[str]:
     return [
         sys.executable, "-m", "rung", "climb", str(arguments.data), "--input", arguments.input,
-        "--output", arguments.output, "--model", arguments.model, "--rungs", arguments.rungs, "--run", str(run), "--json",
+        "--output", arguments.output, "--model", arguments.model, "--rungs", arguments.rungs,
+        "--run", str(run), "--json",
     ]  # fmt: skip
 
 

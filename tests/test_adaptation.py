@@ -17,7 +17,8 @@ MODEL = ModelRef("sprout", "5f" * 32)
 FULL = Adaptation(
     "few-shot/balanced-2", "few-shot", "classify", "zh", labels=("好", "坏"), description="评价",
     prompt=Prompt("instruct", "zh", role="客服", instruction="判断。", lead="答：", style="chat"),
-    demonstrations=(Demonstration("好吃\n\"真\"", "好"), Demonstration("难吃\u2028", "坏")), selector=Selector("bm25", 2, 7),
+    demonstrations=(Demonstration("好吃\n\"真\"", "好"), Demonstration("难吃\u2028", "坏")),
+    selector=Selector("bm25", 2, 7),
     decoding=Decoding(max_tokens=9, stop=("\n",), constrain=False), calibration=(0.1 + 0.2, -1e-17),
     parameters={"normalise": "mean", "votes": 5}, model=MODEL,
 )  # fmt: skip
@@ -106,7 +107,7 @@ def body(folder: Path, **changes: Any) -> None:
         (lambda f: (f / "demonstrations.jsonl").write_text('{"input": "a"'), "cannot be read"),
         (lambda f: (f / "demonstrations.jsonl").write_text('{"input": "a"}\n'), r"demonstrations.0.target"),
         (lambda f: (f / "demonstrations.jsonl").write_text('{"input": 5, "target": "b"}\n'), r"demonstrations.0.input"),
-        (lambda f: (f / "demonstrations.jsonl").write_text('{"input": "a", "target": "b", "x": 1}\n'), "demonstrations.0.x"),
+        (lambda f: (f / "demonstrations.jsonl").write_text('{"input": "a", "target": "b", "x": 1}'), "0.x"),
         (lambda f: (f / "demonstrations.jsonl").write_text("7\n"), "demonstrations.0"),
     ],
 )  # fmt: skip

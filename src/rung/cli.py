@@ -255,7 +255,7 @@ def task_options(given: dict[str, Any]) -> Any:
     return options
 
 
-def open_model(name: str, dtype: str = "float32", batch_size: int | None = None):  # type: ignore[no-untyped-def]
+def open_model(name: str, dtype: str = "float32", batch_size: int | None = None):
     """The base model, with the batch size that was asked for."""
     from rung.engine import load_model
 
@@ -264,7 +264,7 @@ def open_model(name: str, dtype: str = "float32", batch_size: int | None = None)
     return model
 
 
-def open_adaptation(folder: Path, model: str | None, dtype: str, batch_size: int | None):  # type: ignore[no-untyped-def]
+def open_adaptation(folder: Path, model: str | None, dtype: str, batch_size: int | None):
     """An adaptation and the model it stands on, checked to belong together."""
     from rung.adaptation import load
     from rung.types import ModelRef

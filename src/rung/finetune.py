@@ -43,7 +43,7 @@ class Hyperparameters:
     clip: float = 1.0
     evaluations: int = 4  # how often dev is measured, the end included; the best weights are kept
     patience: int = 0  # stop after so many evaluations without a better figure; 0: never
-    checkpoint_every: int = 50  # steps
+    checkpoint_every: int = 20  # steps; a kill loses at most so many
     precision: Precision = "auto"  # of the frozen base while training: bfloat16 where it is the faster one
     token_budget: int = 2048  # most tokens of a forward: memory and speed, never the result
 

@@ -92,7 +92,7 @@ class Sealed(Sequence[Example]):
     def __len__(self) -> int:
         return len(self._examples)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    def __getitem__(self, index):
         self._check()
         return self._examples[index]
 

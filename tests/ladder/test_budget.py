@@ -14,7 +14,8 @@ from rung.types import BudgetSpent, UserError
     ("text", "seconds", "tokens"),
     [
         (None, None, None), ("", None, None), ("90s", 90, None), ("10m", 600, None), ("1.5h", 5400, None),
-        ("500ktokens", None, 500_000), ("500k tokens", None, 500_000), ("2M tok", None, 2_000_000), ("7tokens", None, 7),
+        ("500ktokens", None, 500_000), ("500k tokens", None, 500_000),
+        ("2M tok", None, 2_000_000), ("7tokens", None, 7),
         ("10m,500ktokens", 600, 500_000),
     ],
 )  # fmt: skip

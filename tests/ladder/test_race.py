@@ -15,7 +15,7 @@ from rung.types import Adaptation, Example, Prediction
 
 @pytest.fixture
 def run(orders: SimpleNamespace):
-    """run(rates, n, drop) -> (runners, examples asked for each candidate); candidate i errs where a seeded draw says."""
+    """run(rates, n, drop) -> (runners, examples asked of each candidate); a seeded draw says where each errs."""
     task = orders.task(dev=400)
     other = {"left": "right", "right": "left"}
 

@@ -39,14 +39,14 @@ class DiverseSelector:
         return [take(self._ranking, self._keys, input, self._n) for input in inputs]
 
 
-def _features(texts: Sequence[str], hidden: Hidden | None):  # type: ignore[no-untyped-def]  # dense or sparse [n_texts, d]
+def _features(texts: Sequence[str], hidden: Hidden | None):  # dense or sparse [n_texts, d]
     if hidden is None:
         return TfidfVectorizer(analyzer=terms, sublinear_tf=True).fit_transform(texts)
     pooled = states(hidden, texts)
     return unit(pooled - pooled.mean(axis=0))
 
 
-def _medoids(features, n: int, seed: int) -> list[int]:  # type: ignore[no-untyped-def]
+def _medoids(features, n: int, seed: int) -> list[int]:
     """One index per cluster, ties by index; fewer than ``n`` where the pool has fewer distinct texts."""
     kmeans = KMeans(n_clusters=n, random_state=seed, n_init=3)
     with warnings.catch_warnings():

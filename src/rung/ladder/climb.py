@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from rung.adaptation import hash_of, save, to_dict
 from rung.engine import Model
 from rung.evaluate import Marked, latency, measure
@@ -34,7 +36,20 @@ from rung.ledger import Ledger
 from rung.programs import Answer, opened
 from rung.rungs import Built, Context, Rung
 from rung.task import detectable_gap
-from rung.types import Adaptation, BudgetSpent, Cost, DataError, Example, Prediction, Result, Task, digest
+from rung.train import TrainingDiverged
+from rung.types import (
+    Adaptation,
+    BudgetSpent,
+    Cost,
+    DataError,
+    Example,
+    ModelError,
+    Prediction,
+    Result,
+    Task,
+    UserError,
+    digest,
+)
 
 VERSION = 1
 
@@ -67,6 +82,15 @@ class Climb:
     def run(self) -> dict[str, Any]:
         """The result, which is also in ``folder/result.json``. A finished run gives its result again, unchanged."""
         done = self.folder / "result.json"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"another process is climbing in {self.folder}; wait for it, or type --run with another folder",
+                zh=f"另一个进程正在 {self.folder} 中攀登；请等它结束，或用 --run 指定别的文件夹",
+            ) from None
         self.ledger = Ledger(self.folder / "ledger.sqlite", weights=self.model.sha256, dtype=str(self.model.hf.dtype))
         try:
             self.ledger.claim(self._identity())
@@ -79,6 +103,7 @@ class Climb:
             raise
         finally:
             self.ledger.close()
+            lock.release()
 
     def _session(self) -> dict[str, Any]:
         """One sitting of the climb; what earlier ones spent counts."""

@@ -12,6 +12,7 @@ from rung.types import Adaptation, Demonstration, Selector
 
 SEEDS = 3  # draws of demonstrations for each number of shots
 ORDERS = 4  # orders of the best set
+CHOSEN = (2, 4, 8)  # demonstrations chosen for each input: nothing is shared, so each one costs every request
 
 
 def few_shot(context: Context) -> Iterator[Wave]:
@@ -32,7 +33,7 @@ def few_shot(context: Context) -> Iterator[Wave]:
     yield from calibrated(context)
 
 
-def chosen_by(kind: str):  # type: ignore[no-untyped-def]
+def chosen_by(kind: str):
     """The rung that picks demonstrations for each input: by keyword (``bm25``) or by the model's states."""
 
     def propose(context: Context) -> Iterator[Wave]:
@@ -41,7 +42,7 @@ def chosen_by(kind: str):  # type: ignore[no-untyped-def]
                 f"{kind}-{n}", prompt=context.prompt, demonstrations=context.pool, parameters=scoring(context),
                 selector=Selector(kind, n, context.seed),  # type: ignore[arg-type]
             )
-            for n in possible(context) if n > 1
+            for n in possible(context) if n in CHOSEN
         ]  # fmt: skip
         if made:
             yield Wave(made)

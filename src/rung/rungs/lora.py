@@ -65,7 +65,7 @@ def train(context: Context, prompt: Prompt, rate: float, config: LoraConfig = Lo
             "best_step": trained.report.best_step, "evaluations": trained.report.evaluations,
         }  # fmt: skip
         context.keep_built(candidate, Built(trained.cost, notes, looks=len(trained.report.evaluations)))
-        shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # the adapter is whole: no need to go on from it
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # the adapter is whole: no need to go on from it
     return candidate
 
 

@@ -13,8 +13,7 @@ from rung.prompts import MAGIC, chat_variant, with_magic
 from rung.rungs.context import Context, Wave
 from rung.types import Adaptation
 
-REASONERS = "reasoning"  # magic that makes the model write before it answers belongs to chain-of-thought
-UNLABELLED = 64  # training inputs (not their labels) that batch calibration looks at
+UNLABELLED = 32  # training inputs (not their labels) that batch calibration looks at
 
 
 def zero_shot(context: Context) -> Iterator[Wave]:
@@ -66,7 +65,13 @@ def calibrated(context: Context) -> Iterator[Wave]:
         "batch": batch_calibration(label_scores(context, leader, inputs)),
     }
     name = leader.name.split("/", 1)[1]
-    yield Wave([replace(leader, name=f"{context.rung}/{name}+{way}", calibration=o) for way, o in ways.items()])
+    yield Wave(
+        [
+            # Rounded: offsets are part of the adaptation's hash, and must not hang on the last bits of a sum.
+            replace(leader, name=f"{context.rung}/{name}+{way}", calibration=tuple(round(o, 4) for o in offsets))
+            for way, offsets in ways.items()
+        ]
+    )
 
 
 def label_scores(context: Context, adaptation: Adaptation, inputs: tuple[str, ...] | list[str]) -> np.ndarray:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from rouge_score import rouge_scorer  # type: ignore[import-untyped]
+from rouge_score import rouge_scorer
 from sacrebleu.metrics.bleu import BLEU as SacreBLEU
 from sacrebleu.metrics.helpers import extract_all_char_ngrams
 
