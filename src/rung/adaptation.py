@@ -38,7 +38,9 @@ def from_dict(body: dict[str, Any], where: str = "adaptation") -> Adaptation:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise AdaptationError(f"{where}: {place}: {first['msg']}", zh=f"{where}：字段 {place} 有误：{first['msg']}") from None
+        raise AdaptationError(
+            f"{where}: {place}: {first['msg']}", zh=f"{where}：字段 {place} 有误：{first['msg']}"
+        ) from None
 
 
 def hash_of(adaptation: Adaptation) -> str:

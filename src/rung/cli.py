@@ -38,7 +38,9 @@ Dev = Annotated[Path | None, typer.Option("--dev", help="a file with the dev spl
 Test = Annotated[Path | None, typer.Option("--test", help="a file with the test split, which stays sealed")]
 Split = Annotated[str | None, typer.Option("--split", help="shares of train/dev/test, such as 60/20/20")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="of the file, such as gb18030; else UTF-8")]
-TaskLanguage = Annotated[str | None, typer.Option("--task-language", help="zh or en, for the templates; else the data's")]
+TaskLanguage = Annotated[
+    str | None, typer.Option("--task-language", help="zh or en, for the templates; else the data's")
+]
 Describe = Annotated[str | None, typer.Option("--describe", help="the task in your words, for the instruction")]
 
 
@@ -143,7 +145,9 @@ def predict(
             if as_json:
                 scores = dict(zip(made.labels, p.scores, strict=True)) if p.scores else None
                 fields = {"input": text, "output": p.output, "valid": p.valid, "text": p.text, "scores": scores}
-                show_json({**fields, "tokens_in": p.tokens_in, "tokens_out": p.tokens_out, "shown": p.shown}, indent=None)
+                show_json(
+                    {**fields, "tokens_in": p.tokens_in, "tokens_out": p.tokens_out, "shown": p.shown}, indent=None
+                )
             else:
                 typer.echo(p.output if p.valid else f"[{'无效' if language == 'zh' else 'not valid'}] {p.text}")
 
@@ -166,7 +170,13 @@ def evaluate(
     made, loaded = open_adaptation(adaptation, model, dtype, batch_size)
     columns = tuple(input.split(",")) if input else ()
     examples, bad = load_examples(
-        file, made.kind, labels=made.labels, schema=made.schema, input=columns, output=output, encoding=encoding or "utf-8"
+        file,
+        made.kind,
+        labels=made.labels,
+        schema=made.schema,
+        input=columns,
+        output=output,
+        encoding=encoding or "utf-8",
     )
     with opened(made, loaded) as answer:
         predictions = answer(examples)
@@ -178,7 +188,11 @@ def evaluate(
         rows = [{"place": row.place, "reason": row.reason.en} for row in bad]
         show_json({**fields, "reason": result.reason, "invalid": invalid, "bad_rows": rows})
     elif result.value is None:
-        say(language, f"{result.metric}: nothing to measure ({result.reason})", f"{result.metric}：无可测量（{result.reason}）")
+        say(
+            language,
+            f"{result.metric}: nothing to measure ({result.reason})",
+            f"{result.metric}：无可测量（{result.reason}）",
+        )
     else:
         figure = f"{result.value:.3f} [{result.low:.3f}, {result.high:.3f}], n = {result.n}"
         typer.echo(f"{result.metric} {figure}")
@@ -221,7 +235,9 @@ def pretrain(
 
     speak(lang)
     recipe = Recipe(size=size, tokens=tokens, context=context, vocabulary=vocabulary, seed=seed, compile=compile)
-    folder = pretrain(texts, out, recipe, say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True))
+    folder = pretrain(
+        texts, out, recipe, say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+    )
     held_out = write_card(texts, out)
     if as_json:
         show_json({"model": str(folder), "held_out": held_out})
@@ -245,7 +261,9 @@ def task_options(given: dict[str, Any]) -> Any:
     names = ("train", "dev", "test", "output", "kind", "metric", "target", "split", "seed", "encoding")
     options = {name: given[name] for name in names if given.get(name) is not None}
     if given.get("data") is None and given.get("train") is None:
-        raise DataError("give a file of examples, or --train, --dev and --test", zh="请给出数据文件，或 --train、--dev 与 --test")
+        raise DataError(
+            "give a file of examples, or --train, --dev and --test", zh="请给出数据文件，或 --train、--dev 与 --test"
+        )
     if given["input"]:
         options["input"] = tuple(part.strip() for part in given["input"].split(","))
     if given["describe"]:
@@ -280,7 +298,16 @@ def bare_task(made: Adaptation, metric: str) -> Task:
     from rung.types import Sealed
 
     return Task(
-        made.name, made.kind, metric, made.language, (), (), Sealed(()), made.labels, made.schema, fingerprint=digest(made.name)
+        made.name,
+        made.kind,
+        metric,
+        made.language,
+        (),
+        (),
+        Sealed(()),
+        made.labels,
+        made.schema,
+        fingerprint=digest(made.name),
     )
 
 

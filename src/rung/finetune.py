@@ -1,9 +1,9 @@
 """Train an adapter on documents: what the weight rungs call. The stepping itself is :mod:`rung.train`'s.
 
-    documents = answer_documents(model, prompts, answers, choices=...)
-    trained = finetune(model, documents, LoraConfig(rank=8), evaluate=accuracy_on_dev, folder=folder)
-    ...                        # the adapter hangs on model.hf now
-    trained.handle.detach()    # and now the base is bit for bit what it was
+documents = answer_documents(model, prompts, answers, choices=...)
+trained = finetune(model, documents, LoraConfig(rank=8), evaluate=accuracy_on_dev, folder=folder)
+...                        # the adapter hangs on model.hf now
+trained.handle.detach()    # and now the base is bit for bit what it was
 """
 
 from __future__ import annotations

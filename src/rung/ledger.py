@@ -121,7 +121,9 @@ class Ledger:
 
     def build(self, rung: str, name: str) -> tuple[str, dict[str, Any], dict[str, Any]] | None:
         """(adaptation hash, cost, notes) of a candidate that was built before, else None."""
-        row = self.db.execute("SELECT hash, cost, notes FROM builds WHERE rung = ? AND name = ?", (rung, name)).fetchone()
+        row = self.db.execute(
+            "SELECT hash, cost, notes FROM builds WHERE rung = ? AND name = ?", (rung, name)
+        ).fetchone()
         return (row[0], json.loads(row[1]), json.loads(row[2])) if row else None
 
     def builds(self, rung: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -131,7 +133,9 @@ class Ledger:
 
     # --- predictions ----------------------------------------------------------------------------------------------
 
-    def keep_predictions(self, adaptation: str, rows: Sequence[tuple[Prediction, float | None]], sample: int = 0) -> None:
+    def keep_predictions(
+        self, adaptation: str, rows: Sequence[tuple[Prediction, float | None]], sample: int = 0
+    ) -> None:
         """Write a block of predictions in one transaction. Raises sqlite3.IntegrityError on a key that is there."""
         values = []
         for p, score in rows:
@@ -174,6 +178,16 @@ def _prediction(row: tuple[Any, ...]) -> tuple[Prediction, float | None]:
     example, output, text, valid, scores, tokens_in, tokens_out, calls, flops, seconds, shown, score = row
     numbers = tuple(json.loads(scores)) if scores else None
     prediction = Prediction(
-        example, output, text, bool(valid), numbers, tokens_in, tokens_out, calls, flops, seconds, tuple(json.loads(shown))
+        example,
+        output,
+        text,
+        bool(valid),
+        numbers,
+        tokens_in,
+        tokens_out,
+        calls,
+        flops,
+        seconds,
+        tuple(json.loads(shown)),
     )
     return prediction, score

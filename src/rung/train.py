@@ -142,8 +142,10 @@ def train(
             since = sum(1 for s, _ in report.evaluations if s > report.best_step)
             if plan.patience and since >= plan.patience:
                 report.stopped = "patience"
-        if folder is not None and plan.checkpoint_every and (
-            (step + 1) % plan.checkpoint_every == 0 or last or report.stopped == "patience"
+        if (
+            folder is not None
+            and plan.checkpoint_every
+            and ((step + 1) % plan.checkpoint_every == 0 or last or report.stopped == "patience")
         ):
             save_checkpoint(folder, step + 1, parameters, optimizers, report, best, identity)
         if report.stopped == "patience":

@@ -1,8 +1,8 @@
 """What may be trained on top of a frozen model. One method = one file = one line of :data:`ADAPTERS`.
 
-    handle = attach(hf, LoraConfig(rank=8), seed=0)    # fresh
-    save(handle, folder, base="sprout")                # PEFT's own format
-    with attached(hf, folder): ...                     # any method: the folder says which
+handle = attach(hf, LoraConfig(rank=8), seed=0)    # fresh
+save(handle, folder, base="sprout")                # PEFT's own format
+with attached(hf, folder): ...                     # any method: the folder says which
 """
 
 from __future__ import annotations

@@ -169,9 +169,7 @@ def attach(hf: PreTrainedModel, config: LoraConfig = LoraConfig(), seed: int = 0
         rows, columns = sizes(module)
         limit = 1 / math.sqrt(columns)
         a = torch.empty(config.rank, columns).uniform_(-limit, limit, generator=generator)
-        layers[name] = LoraLayer(
-            module, a, torch.zeros(rows, config.rank), config.alpha, config.rslora, config.dropout
-        )
+        layers[name] = LoraLayer(module, a, torch.zeros(rows, config.rank), config.alpha, config.rslora, config.dropout)
     return LoraHandle(hf, layers, config)
 
 

@@ -61,9 +61,7 @@ class Budget:
     def check(self) -> None:
         """Raise BudgetSpent when a limit is reached."""
         if self.seconds is not None and self.spent >= self.seconds:
-            raise BudgetSpent(
-                f"the budget of {self.seconds:.0f} s is spent", zh=f"{self.seconds:.0f} 秒的预算已用完"
-            )
+            raise BudgetSpent(f"the budget of {self.seconds:.0f} s is spent", zh=f"{self.seconds:.0f} 秒的预算已用完")
         if self.tokens is not None and self.used_tokens >= self.tokens:
             raise BudgetSpent(f"the budget of {self.tokens} tokens is spent", zh=f"{self.tokens} 个词元的预算已用完")
         if self.money is not None and self.used_tokens * self.price / 1e6 >= self.money:

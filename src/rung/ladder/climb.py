@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class Climb:
     seed: int = 0
     volume: int = 10_000  # requests that "cheapest" counts on
     budget: Budget | None = None
-    watch: Watch = Watch()
+    watch: Watch = field(default_factory=Watch)
 
     def run(self) -> dict[str, Any]:
         """The result, which is also in ``folder/result.json``. A finished run gives its result again, unchanged."""
@@ -312,7 +312,9 @@ class Climb:
 
     # --- the end --------------------------------------------------------------------------------------------------
 
-    def _finish(self, rows: list[dict[str, Any]], standings: list[Standing], spent: BudgetSpent | None) -> dict[str, Any]:
+    def _finish(
+        self, rows: list[dict[str, Any]], standings: list[Standing], spent: BudgetSpent | None
+    ) -> dict[str, Any]:
         chosen = self._choose(standings)
         assert self.budget is not None
         result: dict[str, Any] = {
@@ -383,7 +385,11 @@ class Climb:
         self.ledger.keep_examples("test", examples)
         with ExitStack() as stack:
             marked = measure(
-                lambda: self._open(stack, standing.best.adaptation), standing.best.hash, self.task, examples, self.ledger
+                lambda: self._open(stack, standing.best.adaptation),
+                standing.best.hash,
+                self.task,
+                examples,
+                self.ledger,
             )
         at = datetime.fromtimestamp(opened_for[0]["at"], UTC).isoformat(timespec="seconds")
         return {**_interval(marked.result()), "opened_at": at}
@@ -438,7 +444,7 @@ def _interval(result: Result) -> dict[str, Any]:
 
 def _after(standings: Sequence[Standing]) -> dict[str, str] | None:
     proven = next((s.rung.name for s in standings if s.verdict.status == "proven"), None)
-    return proven and {"en": f"{proven} met the target before", "zh": f"{proven} 已经达到目标"} or None
+    return (proven and {"en": f"{proven} met the target before", "zh": f"{proven} 已经达到目标"}) or None
 
 
 def _spent(error: BudgetSpent | None) -> dict[str, str] | None:

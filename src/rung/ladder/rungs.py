@@ -15,8 +15,22 @@ LADDER: list[Rung] = [
     Rung("magic-words", 1, prompts.magic_words, "the field's magic words", "圈内流传的“咒语”"),
     Rung("few-shot", 2, examples.few_shot, "examples in the prompt", "提示中放示例", needs=1),
     Rung("few-shot-bm25", 2, examples.chosen_by("bm25"), "examples chosen by keyword", "按关键词挑选示例", needs=2),
-    Rung("few-shot-embedding", 2, examples.chosen_by("embedding"), "examples chosen by meaning", "按语义挑选示例", needs=2),
-    Rung("few-shot-diverse", 2, examples.chosen_by("diverse"), "examples that cover the pool", "覆盖全部训练集的示例", needs=2),
+    Rung(
+        "few-shot-embedding",
+        2,
+        examples.chosen_by("embedding"),
+        "examples chosen by meaning",
+        "按语义挑选示例",
+        needs=2,
+    ),
+    Rung(
+        "few-shot-diverse",
+        2,
+        examples.chosen_by("diverse"),
+        "examples that cover the pool",
+        "覆盖全部训练集的示例",
+        needs=2,
+    ),
     Rung("lora", 5, lora.lora, "low-rank updates of the weights", "权重的低秩更新", needs=16),
 ]
 

@@ -160,9 +160,7 @@ def make_optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim
     ]
 
 
-def next_token_loss(
-    model: LlamaForCausalLM, recipe: Recipe, device: str
-) -> Callable[[Rows], tuple[torch.Tensor, int]]:
+def next_token_loss(model: LlamaForCausalLM, recipe: Recipe, device: str) -> Callable[[Rows], tuple[torch.Tensor, int]]:
     """Cross-entropy summed over the next tokens of a batch of rows, as the loop wants it."""
 
     def forward(tokens: torch.Tensor) -> torch.Tensor:

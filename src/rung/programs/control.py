@@ -1,8 +1,8 @@
 """The controls: answers without a language model, so that every other rung has something to beat.
 
-    majority   always the same answer
-    tfidf      character and word n-grams, weighted by TF-IDF, into a linear model (labels only)
-    nearest    the answer of the most similar training input (texts and structures)
+majority   always the same answer
+tfidf      character and word n-grams, weighted by TF-IDF, into a linear model (labels only)
+nearest    the answer of the most similar training input (texts and structures)
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def nearest(adaptation: Adaptation, model: Model) -> Iterator[Callable[[Sequence
         picked = np.asarray(similar.argmax(axis=1)).ravel()
         each = (time.perf_counter() - started) / max(1, len(examples))
         return [
-            Prediction(e.id, pool[i].target, pool[i].target, flops=2.0 * known.nnz, seconds=each, shown=(pool[i].input,))
+            Prediction(
+                e.id, pool[i].target, pool[i].target, flops=2.0 * known.nnz, seconds=each, shown=(pool[i].input,)
+            )
             for e, i in zip(examples, picked, strict=True)
         ]
 
@@ -84,9 +86,7 @@ def fit_views(texts: Sequence[str], limit: int = 60_000) -> list[TfidfVectorizer
     """One TF-IDF vectoriser per view, fitted on the training inputs; at most ``limit`` features each."""
     made = []
     for analyzer, grams in VIEWS.items():
-        made.append(
-            TfidfVectorizer(**_view(analyzer, grams), max_features=limit).fit(texts)
-        )
+        made.append(TfidfVectorizer(**_view(analyzer, grams), max_features=limit).fit(texts))
     return made
 
 

@@ -38,7 +38,9 @@ class Direct:
         self.choices = choice_texts(self.prompt, self.words) if adaptation.kind == "classify" else []
         self.picker = None
         if adaptation.selector is not None:
-            self.picker = make_selector(adaptation.selector, adaptation.demonstrations, embedder(model, adaptation.adapter_sha256))
+            self.picker = make_selector(
+                adaptation.selector, adaptation.demonstrations, embedder(model, adaptation.adapter_sha256)
+            )
 
     def answer(self, examples: Sequence[Example]) -> list[Prediction]:
         """Predictions in the order of ``examples``; raises ModelError when an input does not fit the context."""

@@ -56,7 +56,12 @@ def scoring(context: Context) -> dict[str, str]:
 def calibrated(context: Context) -> Iterator[Wave]:
     """The leader with its bias among the labels removed: by content-free inputs, and by unlabelled training inputs."""
     leader = context.leader
-    if context.task.kind != "classify" or leader is None or leader.prompt is None or leader.prompt.reasoning is not None:
+    if (
+        context.task.kind != "classify"
+        or leader is None
+        or leader.prompt is None
+        or leader.prompt.reasoning is not None
+    ):
         return
     free = CONTENT_FREE[context.task.language]
     inputs = [e.input for e in context.task.train[:UNLABELLED]]

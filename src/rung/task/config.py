@@ -71,7 +71,7 @@ class Settings(BaseModel):
     def words(cls, value: Any) -> Any:
         """Labels are text: 1 is "1"; YAML's yes and no must be quoted, for they arrive as true and false."""
         if not isinstance(value, list | tuple):
-            raise ValueError("a list of labels is needed")  # noqa: TRY004 - pydantic only reports ValueError
+            raise ValueError("a list of labels is needed")
         if any(isinstance(label, bool) for label in value):
             raise ValueError('write yes, no, true, false in quotes: ["yes", "no"]')
         return tuple(str(label) for label in value)

@@ -29,7 +29,7 @@ def cut(items: Sequence[Item], shares: Mapping[Split, float], seed: int) -> dict
     found: dict[Split, list[Item]] = {name: [] for name in shares}
     for item in items:
         left = place(item.key, seed)
-        for name, share in shares.items():
+        for name, share in shares.items():  # noqa: B007 (used behind the loop)
             left -= share
             if left < 0:
                 break
