@@ -90,7 +90,7 @@ BAD_ROWS = {
     "a 100,000-character row": (
         "a.csv",
         CSV + f"{LONG},good\n",
-        [(18, "too-long", "100000 characters, more than 50000 (--max-characters)")],
+        [(18, "too-long", "100000 characters, more than 50000 (max_characters in task.yaml)")],
     ),
     "wrong types": (
         "a.jsonl",

@@ -19,7 +19,7 @@ from rung.rungs.context import Built, Context, Wave
 from rung.types import Adaptation, Example, Prompt
 
 RATES = (1e-3, 3e-3)  # learning rates tried; a small base wants more than a large one
-SEEN = 12_000  # examples seen in training: many passes over little data, few over much
+SEEN = 8_000  # examples seen in training: many passes over little data, few over much
 PASSES = (2.0, 15.0)  # fewest and most passes over the training split
 WATCHED = 256  # dev examples looked at while training
 
