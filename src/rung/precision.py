@@ -1,14 +1,12 @@
-"""Bfloat16 for the frozen part of a model while it trains, and how much memory that took.
+"""Bfloat16 for the frozen part of a model while it trains.
 
 A frozen base needs no float32 master copy: its weights are rounded once, not in every forward as autocast does.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -37,42 +35,3 @@ def rounded(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
     finally:
         for p, data in kept.values():
             p.data = data
-
-
-class PeakMemory:
-    """The most memory that a block of code held beyond what was held at its start, in bytes.
-
-    On a GPU torch counts; on Linux the kernel's high-water mark is reset and read again; elsewhere None: not measured.
-    """
-
-    def __init__(self, device: torch.device):
-        self.device = device
-        self.bytes: int | None = None
-
-    def __enter__(self) -> PeakMemory:
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
-            self._before: int | None = torch.cuda.memory_allocated(self.device)
-        else:
-            self._before = _reset_high_water()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is None:
-            return
-        after = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else _status("VmHWM")
-        self.bytes = None if after is None else max(0, after - self._before)
-
-
-def _reset_high_water() -> int | None:
-    """Resets the process's peak to its present size, and gives that size; None where the kernel has no such file."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # Linux: "5" resets VmHWM, see proc(5)
-    except OSError:
-        return None
-    return _status("VmRSS")
-
-
-def _status(name: str) -> int | None:
-    match = re.search(rf"^{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    return int(match[1]) * 1024 if match else None

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from rung.evaluate import Marked, latency, measure
-from rung.evaluate.memory import PeakMemory
+from rung.memory import PeakMemory
 from rung.ledger import Ledger
 from rung.types import BudgetSpent, Example, Prediction
 

@@ -16,8 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,17 @@ from filelock import FileLock, Timeout
 
 from rung.adaptation import hash_of, save, to_dict
 from rung.engine import Model
-from rung.evaluate import Marked, latency, measure
-from rung.evaluate.memory import PeakMemory
+from rung.evaluate import Marked, measure
 from rung.ladder.budget import Budget
+from rung.ladder.costs import folder_bytes, lone_latency, rung_cost
 from rung.ladder.race import Runner, race
+from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, family, interval, row
 from rung.ladder.rungs import LADDER
-from rung.ladder.verdict import Verdict, break_even, cheapest_good, judge
+from rung.ladder.seal import open_seal
+from rung.ladder.verdict import judge
 from rung.ladder.watch import Watch
 from rung.ledger import Ledger
+from rung.memory import PeakMemory
 from rung.programs import Answer, opened
 from rung.rungs import Built, Context, Rung
 from rung.task import detectable_gap
@@ -45,24 +47,12 @@ from rung.types import (
     Example,
     ModelError,
     Prediction,
-    Result,
     Task,
     UserError,
     digest,
 )
 
 VERSION = 1
-
-
-@dataclass
-class Standing:
-    """A rung after its race: its best candidate, what was tried, what it cost, and the verdict."""
-
-    rung: Rung
-    best: Runner
-    runners: list[Runner]
-    cost: Cost
-    verdict: Verdict
 
 
 @dataclass
@@ -152,41 +142,47 @@ class Climb:
                 if standing is not None:
                     standings.append(standing)
                     context.standing[rung.name] = standing.best.adaptation
-                    row = self._row(standing)
+                    rows.append(row(standing))
             if reason is not None:
-                row = {**_EMPTY, "name": rung.name, "status": status, "reason": reason}
-            rows.append(row)
-            self.watch.judged(row)
+                rows.append({**EMPTY, "name": rung.name, "status": status, "reason": reason})
+            self.watch.judged(rows[-1])
         return self._finish(rows, standings, spent)
 
     def _climb_rung(self, rung: Rung, context: Context) -> Standing | None:
-        context.rung, context.leader = rung.name, None
+        context.rung, context.leader, context.ranking = rung.name, None, ()
         context.built = {}
-        memory, looks = PeakMemory(), 0
         context.training = lambda name, step, steps, loss: self.watch.training(rung.name, name, step, steps, loss)
         context.keep_built = lambda adaptation, built: self._keep_built(rung, adaptation, built, context)
         self._recall(rung, context)
         runners: dict[str, Runner] = {}
-        with memory:
+        families: dict[str, str] = {}
+        with PeakMemory(self.model.device) as memory:
             for wave in rung.propose(context):
                 fresh = [(a, hash_of(a)) for a in wave.candidates]
                 for adaptation, hash in fresh:
                     self.ledger.keep_adaptation(hash, rung.name, adaptation.name, to_dict(adaptation))
+                families |= {hash: family(a, rung, wave.family) for a, hash in fresh}
                 for runner in race(fresh, self.task.dev, self._ask, drop=wave.drop, failed=self._left_out):
                     if runner.finished or runner.hash not in runners:  # the same candidate may come back and finish
                         runners[runner.hash] = runner
-                finished = [r for r in runners.values() if r.finished]
-                context.leader = max(finished, key=_figure).adaptation if finished else None
+                finished = sorted((r for r in runners.values() if r.finished), key=_figure, reverse=True)
+                context.ranking = [r.adaptation for r in finished]
+                context.leader = context.ranking[0] if context.ranking else None
         if not runners:
             if self.left_out and self.left_out[-1]["name"].startswith(f"{rung.name}/"):
                 raise ModelError(self.left_out[-1]["en"], zh=self.left_out[-1]["zh"])
             return None
-        looks = sum(_built(context, r).looks for r in runners.values())
-        best = max((r for r in runners.values() if r.finished), key=_figure)
+        tried = list(runners.values())
+        built = {name: made for (_, name), made in context.built.items()}
+        best = max((r for r in tried if r.finished), key=_figure)
+        looks = sum(built[r.adaptation.name].looks if r.adaptation.name in built else 1 for r in tried)
         verdict = judge(best.marked, self.task.target, len(self.rungs), looks)
         save(best.adaptation, self.folder / "adaptations" / rung.name)
-        cost = self._cost(rung, best, list(runners.values()), context, memory.bytes)
-        return Standing(rung, best, list(runners.values()), cost, verdict)
+        cost = rung_cost(best, tried, built)
+        cost.peak_bytes = memory.bytes
+        cost.seconds_per_request = lone_latency(best, self.task, self.model, self.ledger)
+        cost.bytes = folder_bytes(self.folder / "adaptations" / rung.name)
+        return Standing(rung, best, tried, families, built, cost, verdict)
 
     def _left_out(self, adaptation: Adaptation, error: UserError) -> None:
         self.watch.note(f"{adaptation.name} is left out: {error}", f"{adaptation.name} 不参加：{error.zh}")
@@ -248,56 +244,6 @@ class Climb:
             looks = notes.pop("looks")
             context.built[rung.name, name] = Built(Cost(**cost), notes, looks)
 
-    # --- rows and costs -------------------------------------------------------------------------------------------
-
-    def _cost(self, rung: Rung, best: Runner, runners: Sequence[Runner], context: Context, peak: int) -> Cost:
-        """To build: training and search of *all* the rung's candidates; to run: the best one."""
-        asked = [p for r in runners for p in r.marked.predictions]
-        builds = [_built(context, r).cost for r in runners]
-        own = _built(context, best).cost
-        cost = self._candidate_cost(best, own)
-        cost.build_seconds = sum(b.build_seconds for b in builds) + sum(p.seconds for p in asked)
-        cost.build_flops = sum(b.build_flops for b in builds) + sum(p.flops for p in asked)
-        cost.peak_bytes = peak
-        cost.seconds_per_request = self._latency(rung, best)
-        cost.bytes = _size(self.folder / "adaptations" / rung.name)
-        return cost
-
-    def _candidate_cost(self, runner: Runner, built: Cost) -> Cost:
-        asked, n = runner.marked.predictions, max(1, len(runner.marked.predictions))
-        cost = replace(built)
-        cost.labels = built.labels or len(runner.adaptation.demonstrations)
-        cost.tokens_per_request = sum(p.tokens_in + p.tokens_out for p in asked) / n
-        cost.seconds_per_request = sum(p.seconds for p in asked) / n
-        cost.flops_per_request = sum(p.flops for p in asked) / n
-        return cost
-
-    def _latency(self, rung: Rung, best: Runner) -> float | None:
-        """Seconds of a lone request; measured once and remembered, like everything that was measured."""
-        key = f"latency {best.hash}"
-        for event in self.ledger.events(key):
-            return event["seconds"]
-        with opened(best.adaptation, self.model) as answer:
-            answer(self.task.dev[:1])  # the first call pays for caches
-            seconds = latency(answer, self.task.dev)
-        self.ledger.event(key, {"seconds": seconds})
-        return seconds
-
-    def _row(self, standing: Standing) -> dict[str, Any]:
-        dev, verdict = standing.best.marked.result(), standing.verdict
-        return {
-            "name": standing.rung.name,
-            "status": verdict.status,
-            "reason": None,
-            "best": standing.best.adaptation.name,
-            "candidates": len(standing.runners),
-            "dev": _interval(dev),
-            "bound": verdict.bound,
-            "more_dev": verdict.more_dev,
-            "cost": asdict(standing.cost),
-            "adaptation": f"adaptations/{standing.rung.name}",
-        }
-
     def _unfit(self, rung: Rung) -> dict[str, str] | None:
         """Why this rung has no chance on this task, or None."""
         task = self.task
@@ -315,7 +261,7 @@ class Climb:
     def _finish(
         self, rows: list[dict[str, Any]], standings: list[Standing], spent: BudgetSpent | None
     ) -> dict[str, Any]:
-        chosen = self._choose(standings)
+        chosen = decide(standings, self.task.target, self.volume)
         assert self.budget is not None
         result: dict[str, Any] = {
             "version": VERSION,
@@ -326,12 +272,12 @@ class Climb:
                 "fingerprint": self.task.fingerprint,
             },
             "target": self.task.target, "confidence": 0.95, "volume": self.volume, "rungs": rows,
-            "candidates": [self._candidate(s, r) for s in standings for r in s.runners],
+            "candidates": [candidate(s, r) for s in standings for r in s.runners],
             "chosen": chosen and chosen[1],
-            "test": self._open_seal(chosen[0]) if chosen and not spent else None,
+            "test": self._test(chosen[0].best) if chosen and not spent else None,
             "model": {"name": self.model.name, "sha256": self.model.sha256},
             "seed": self.seed,
-            "break_even": _crossings(standings),
+            "break_even": crossings(standings),
             "left_out": self.left_out,
             "budget": {"seconds": self.budget.seconds, "spent": self.budget.spent} if spent else None,
             "complete": spent is None,
@@ -343,77 +289,16 @@ class Climb:
         self.watch.finished(result)
         return result
 
-    def _choose(self, standings: list[Standing]) -> tuple[Standing, dict[str, Any]] | None:
-        """The first proven rung; else the cheapest that is not significantly worse than the best."""
-        if not standings:
-            return None
-        taken = next((s for s in standings if s.verdict.status == "proven"), None)
-        if taken is not None:
-            why = {
-                "en": f"{taken.rung.name} is the cheapest rung that provably meets the target",
-                "zh": f"{taken.rung.name} 是可证明达到目标的最便宜的方法",
-            }
-        else:
-            measured = [(s.rung.name, s.best.marked, s.cost) for s in standings]
-            name, best = cheapest_good(measured, self.volume)
-            taken = next(s for s in standings if s.rung.name == name)
-            why = _why(name, best, self.task.target, taken.verdict)
-        return taken, {
-            "rung": taken.rung.name,
-            "candidate": taken.best.adaptation.name,
-            "adaptation": f"adaptations/{taken.rung.name}",
-            "verdict": taken.verdict.status,
-            "met": taken.verdict.status == "proven",
-            "why": why,
-        }
-
-    def _open_seal(self, standing: Standing) -> dict[str, Any] | None:
-        """Score the chosen adaptation on the test split. The seal is opened once in a run, for one adaptation."""
+    def _test(self, best: Runner) -> dict[str, Any] | None:
+        """The chosen adaptation on the test split, which is opened for it."""
         if not len(self.task.test):
             return None
-        opened_for = self.ledger.events("test opened")
-        if not opened_for:
-            self.ledger.event("test opened", {"adaptation": standing.best.hash})
-            opened_for = self.ledger.events("test opened")
-        if opened_for[0]["adaptation"] != standing.best.hash:
-            raise DataError(
-                f"the test split of {self.folder} was opened before, for another adaptation; a second look would make its "
-                "figure too good. Start a climb in a new folder with fresh test examples",
-                zh=f"{self.folder} 的测试集此前已为另一个适配打开过；再看一次会使分数虚高。请换新的测试数据另起一次攀登",
-            )
-        examples = self.task.test.open()
-        self.ledger.keep_examples("test", examples)
+        examples, at = open_seal(self.task, self.ledger, best.hash, self.folder)
         with ExitStack() as stack:
             marked = measure(
-                lambda: self._open(stack, standing.best.adaptation),
-                standing.best.hash,
-                self.task,
-                examples,
-                self.ledger,
-            )
-        at = datetime.fromtimestamp(opened_for[0]["at"], UTC).isoformat(timespec="seconds")
-        return {**_interval(marked.result()), "opened_at": at}
-
-    def _candidate(self, standing: Standing, runner: Runner) -> dict[str, Any]:
-        build = self.ledger.build(standing.rung.name, runner.adaptation.name)
-        cost = self._candidate_cost(runner, Cost(**build[1]) if build else Cost())
-        family, shots = _family(runner.adaptation)
-        return {
-            "rung": standing.rung.name,
-            "name": runner.adaptation.name,
-            "hash": runner.hash,
-            "shots": shots,
-            "family": family,
-            "status": "finished" if runner.finished else "behind",
-            "dev": _interval(runner.marked.result()),
-            "cost": asdict(cost),
-            "notes": build[2] if build else {},
-        }
-
-
-_EMPTY: dict[str, Any] = {
-    "best": None, "candidates": 0, "dev": None, "bound": None, "more_dev": None, "cost": asdict(Cost()), "adaptation": None,
-}  # fmt: skip
+                lambda: self._open(stack, best.adaptation), best.hash, self.task, examples, self.ledger
+            )  # fmt: skip
+        return {**interval(marked.result()), "opened_at": at}
 
 
 def default_folder(
@@ -427,19 +312,10 @@ def default_folder(
     return Path("runs") / f"{task.name}-{key[:8]}"
 
 
-def _built(context: Context, runner: Runner) -> Built:
-    return context.built.get((runner.adaptation.rung, runner.adaptation.name), Built(Cost()))
-
-
 def _figure(runner: Runner) -> tuple[float, float]:
     """Higher is better; among equals the one with fewer operations per request."""
     asked = runner.marked.predictions
     return runner.marked.result().value or 0.0, -sum(p.flops for p in asked) / max(1, len(asked))
-
-
-def _interval(result: Result) -> dict[str, Any]:
-    value, low, high = (None if x is None else float(x) for x in (result.value, result.low, result.high))
-    return {"value": value, "low": low, "high": high, "n": result.n}
 
 
 def _after(standings: Sequence[Standing]) -> dict[str, str] | None:
@@ -449,57 +325,3 @@ def _after(standings: Sequence[Standing]) -> dict[str, str] | None:
 
 def _spent(error: BudgetSpent | None) -> dict[str, str] | None:
     return None if error is None else {"en": str(error), "zh": error.zh}
-
-
-def _why(name: str, best: str, target: float | None, verdict: Verdict) -> dict[str, str]:
-    if target is None:
-        lead, lead_zh = "no target was set; ", "没有设定目标；"
-    elif verdict.status == "likely":
-        more = verdict.more_dev
-        lead = "no rung is proven to meet the target; the score is at or above it, the lower bound is not"
-        lead += f" (about {more} more dev examples would settle it); " if more else "; "
-        lead_zh = "没有方法被证明达到目标；得分已到，置信下界未到"
-        lead_zh += f"（大约再要 {more} 条开发集数据才能定论）；" if more else "；"
-    else:
-        lead, lead_zh = "no rung is proven to meet the target; ", "没有方法被证明达到目标；"
-    if name == best:
-        return {"en": lead + f"{name} has the best score", "zh": lead_zh + f"{name} 得分最高"}
-    return {
-        "en": lead + f"{name} is the cheapest that is not significantly worse than the best, {best}",
-        "zh": lead_zh + f"{name} 是与最好的 {best} 无显著差距的方法中最便宜的",
-    }
-
-
-def _crossings(standings: Sequence[Standing]) -> list[dict[str, Any]]:
-    """For every pair of rungs: after how many requests the one dearer to build has paid for itself."""
-    found = []
-    for a in standings:
-        for b in standings:
-            requests = break_even(a.cost, b.cost)
-            if a is not b and requests is not None:
-                found.append(
-                    {"cheap_to_build": a.rung.name, "cheap_to_run": b.rung.name, "requests": requests, "unit": "flops"}
-                )
-    return found
-
-
-def _family(adaptation: Adaptation) -> tuple[str, int | None]:
-    """How a candidate was made, for charts, read off the adaptation itself."""
-    if adaptation.program != "direct":
-        return "control", None
-    if adaptation.adapter:
-        return "trained", len(adaptation.demonstrations)
-    if adaptation.selector is not None:
-        return adaptation.selector.kind, adaptation.selector.n
-    name = adaptation.name.split("/", 1)[1]
-    if "-order" in name:
-        return "order", len(adaptation.demonstrations)
-    if adaptation.calibration is not None:
-        return "calibrated", len(adaptation.demonstrations)
-    if adaptation.rung == "few-shot":
-        return name.split("-", 1)[0], len(adaptation.demonstrations)
-    return ("magic" if adaptation.rung == "magic-words" else "template"), 0
-
-
-def _size(folder: Path) -> int:
-    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())

@@ -25,6 +25,7 @@ class Wave:
 
     candidates: Sequence[Adaptation]
     drop: bool = True
+    family: str = ""  # how they were made, for charts; empty: read off the adaptations
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Context:
     seed: int
     rung: str = ""
     leader: Adaptation | None = None  # the best candidate of this rung so far
+    ranking: Sequence[Adaptation] = ()  # all its candidates that have run over the whole of dev, the best first
     standing: dict[str, Adaptation] = field(default_factory=dict)  # the best of each rung below
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     keep_built: Callable[[Adaptation, Built], None] = lambda adaptation, built: None
@@ -78,10 +80,7 @@ class Context:
     def prompt(self) -> Prompt:
         """The best hard prompt so far, else the kind's second template (the first is the bare one)."""
         found = self.best("magic-words", "zero-shot")
-        better = self.best("zero-shot")
-        if found is not None and found.prompt is not None:
-            return found.prompt
-        return better.prompt if better is not None and better.prompt is not None else self.templates[1]
+        return found.prompt if found is not None and found.prompt is not None else self.templates[1]
 
     @property
     def templates(self) -> tuple[Prompt, ...]:

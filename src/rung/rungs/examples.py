@@ -18,18 +18,17 @@ CHOSEN = (2, 4, 8)  # demonstrations chosen for each input: nothing is shared, s
 def few_shot(context: Context) -> Iterator[Wave]:
     """The curve over 0, 1, 2, 4, 8, 16 shots as far as they fit; more draws; other orders of the best; calibrated."""
     shots = possible(context)
-    yield Wave([fixed(context, n, context.seed) for n in (0, *shots)], drop=False)
+    way = "balanced" if context.task.kind == "classify" else "random"
+    yield Wave([fixed(context, n, context.seed) for n in (0, *shots)], drop=False, family=way)
     if not shots:
         return
-    yield Wave([fixed(context, n, context.seed + s) for n in shots for s in range(1, SEEDS) if n > 1])
-    leader = context.leader
-    if leader is not None and len(leader.demonstrations) > 1:
-        name = leader.name.split("/", 1)[1]
-        orders = [order(leader.demonstrations, context.seed + i) for i in range(1, ORDERS + 1)]
-        made = [
-            replace(leader, name=f"{context.rung}/{name}-order{i}", demonstrations=o) for i, o in enumerate(orders, 1)
-        ]
-        yield Wave(made, drop=False)  # the spread over orders is reported: every order runs to the end
+    draws = [fixed(context, n, context.seed + s) for n in shots for s in range(1, SEEDS) if n > 1]
+    yield Wave(draws, family=way)
+    several = next((a for a in context.ranking if len(a.demonstrations) > 1), None)
+    if several is not None:  # the best set, even where showing nothing is better still
+        orders = [order(several.demonstrations, context.seed + i) for i in range(1, ORDERS + 1)]
+        made = [replace(several, name=f"{several.name}-order{i}", demonstrations=o) for i, o in enumerate(orders, 1)]
+        yield Wave(made, drop=False, family="order")  # the spread is reported: every order runs to the end
     yield from calibrated(context)
 
 

@@ -44,7 +44,7 @@ def magic_words(context: Context) -> Iterator[Wave]:
         changed = with_magic(prompt, name)
         if changed.reasoning is None:
             made.append(context.adaptation(name, prompt=changed, parameters=scoring(context)))
-    yield Wave(made)
+    yield Wave(made, family="magic")
     yield from calibrated(context)
 
 

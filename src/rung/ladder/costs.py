@@ -1,0 +1,54 @@
+"""What a rung and its candidates cost: to build, to keep, and to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rung.engine import Model
+from rung.evaluate import latency
+from rung.ladder.race import Runner
+from rung.ledger import Ledger
+from rung.programs import opened
+from rung.rungs import Built
+from rung.types import Cost, Task
+
+
+def rung_cost(best: Runner, runners: Sequence[Runner], built: Mapping[str, Built]) -> Cost:
+    """To build: training and search of *all* the rung's candidates; to run: the best one."""
+    asked = [p for r in runners for p in r.marked.predictions]
+    builds = [built[r.adaptation.name].cost for r in runners if r.adaptation.name in built]
+    own = built.get(best.adaptation.name)
+    cost = candidate_cost(best, own.cost if own else Cost())
+    cost.build_seconds = sum(b.build_seconds for b in builds) + sum(p.seconds for p in asked)
+    cost.build_flops = sum(b.build_flops for b in builds) + sum(p.flops for p in asked)
+    return cost
+
+
+def candidate_cost(runner: Runner, built: Cost) -> Cost:
+    """What it took to build this candidate, and its mean cost per request on dev."""
+    asked, n = runner.marked.predictions, max(1, len(runner.marked.predictions))
+    cost = replace(built)
+    cost.labels = built.labels or len(runner.adaptation.demonstrations)
+    cost.tokens_per_request = sum(p.tokens_in + p.tokens_out for p in asked) / n
+    cost.seconds_per_request = sum(p.seconds for p in asked) / n
+    cost.flops_per_request = sum(p.flops for p in asked) / n
+    return cost
+
+
+def lone_latency(best: Runner, task: Task, model: Model, ledger: Ledger) -> float | None:
+    """Seconds of a lone request; measured once and remembered, like everything that was measured."""
+    key = f"latency {best.hash}"
+    for event in ledger.events(key):
+        return event["seconds"]
+    with opened(best.adaptation, model) as answer:
+        answer(task.dev[:1])  # the first call pays for caches
+        seconds = latency(answer, task.dev)
+    ledger.event(key, {"seconds": seconds})
+    return seconds
+
+
+def folder_bytes(folder: Path) -> int:
+    """What the folder's files take, in bytes."""
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())

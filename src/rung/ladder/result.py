@@ -1,0 +1,144 @@
+"""What a climb says at its end: a row for each rung, every candidate, the choice and why, and where costs cross.
+
+Pure functions of what was measured; ``docs/reference/result-json.md`` describes the file that they fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rung.ladder.costs import candidate_cost
+from rung.ladder.race import Runner
+from rung.ladder.verdict import Verdict, break_even, cheapest_good, total_flops
+from rung.rungs import Built, Rung
+from rung.types import Adaptation, Cost, Result
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A rung after its race: its best candidate, what was tried and built, what it cost, and the verdict."""
+
+    rung: Rung
+    best: Runner
+    runners: list[Runner]
+    families: dict[str, str]  # hash of a candidate -> how it was made, for charts
+    built: dict[str, Built]  # name of a candidate -> what it took
+    cost: Cost
+    verdict: Verdict
+
+
+EMPTY: dict[str, Any] = {
+    "best": None, "candidates": 0, "dev": None, "bound": None, "more_dev": None, "cost": asdict(Cost()), "adaptation": None,
+}  # fmt: skip
+
+
+def row(standing: Standing) -> dict[str, Any]:
+    """A rung that was climbed."""
+    verdict = standing.verdict
+    return {
+        "name": standing.rung.name,
+        "status": verdict.status,
+        "reason": None,
+        "best": standing.best.adaptation.name,
+        "candidates": len(standing.runners),
+        "dev": interval(standing.best.marked.result()),
+        "bound": verdict.bound,
+        "more_dev": verdict.more_dev,
+        "cost": asdict(standing.cost),
+        "adaptation": f"adaptations/{standing.rung.name}",
+    }
+
+
+def candidate(standing: Standing, runner: Runner) -> dict[str, Any]:
+    """One candidate of a rung, also one that stopped."""
+    made = runner.adaptation
+    built = standing.built.get(made.name)
+    shots = made.selector.n if made.selector is not None else len(made.demonstrations)
+    return {
+        "rung": standing.rung.name,
+        "name": made.name,
+        "hash": runner.hash,
+        "shots": shots if standing.rung.model else None,
+        "family": standing.families[runner.hash],
+        "status": "finished" if runner.finished else "behind",
+        "dev": interval(runner.marked.result()),
+        "cost": asdict(candidate_cost(runner, built.cost if built else Cost())),
+        "notes": {**built.notes, "looks": built.looks} if built else {},
+    }
+
+
+def family(adaptation: Adaptation, rung: Rung, wave: str) -> str:
+    """How a candidate was made, for charts: as its wave says, else read off the adaptation itself."""
+    if not rung.model:
+        return "control"
+    if wave:
+        return wave
+    if adaptation.adapter:
+        return "trained"
+    if adaptation.selector is not None:
+        return adaptation.selector.kind
+    return "calibrated" if adaptation.calibration is not None else "template"
+
+
+def decide(standings: Sequence[Standing], target: float | None, volume: int) -> tuple[Standing, dict[str, Any]] | None:
+    """The cheapest proven rung; else the cheapest that is not significantly worse than the best."""
+    if not standings:
+        return None
+    proven = [s for s in standings if s.verdict.status == "proven"]
+    if proven:
+        taken = min(proven, key=lambda s: total_flops(s.cost, volume))
+        why = {
+            "en": f"{taken.rung.name} is the cheapest rung that provably meets the target",
+            "zh": f"{taken.rung.name} 是可证明达到目标的最便宜的方法",
+        }
+    else:
+        name, best = cheapest_good([(s.rung.name, s.best.marked, s.cost) for s in standings], volume)
+        taken = next(s for s in standings if s.rung.name == name)
+        why = why_chosen(name, best, target, taken.verdict)
+    return taken, {
+        "rung": taken.rung.name,
+        "candidate": taken.best.adaptation.name,
+        "adaptation": f"adaptations/{taken.rung.name}",
+        "verdict": taken.verdict.status,
+        "met": taken.verdict.status == "proven",
+        "why": why,
+    }
+
+
+def why_chosen(name: str, best: str, target: float | None, verdict: Verdict) -> dict[str, str]:
+    if target is None:
+        lead, lead_zh = "no target was set; ", "没有设定目标；"
+    elif verdict.status == "likely":
+        more = verdict.more_dev
+        lead = "no rung is proven to meet the target; the score is at or above it, the lower bound is not"
+        lead += f" (about {more} more dev examples would settle it); " if more else "; "
+        lead_zh = "没有方法被证明达到目标；得分已到，置信下界未到"
+        lead_zh += f"（大约再要 {more} 条开发集数据才能定论）；" if more else "；"
+    else:
+        lead, lead_zh = "no rung is proven to meet the target; ", "没有方法被证明达到目标；"
+    if name == best:
+        return {"en": lead + f"{name} has the best score", "zh": lead_zh + f"{name} 得分最高"}
+    return {
+        "en": lead + f"{name} is the cheapest that is not significantly worse than the best, {best}",
+        "zh": lead_zh + f"{name} 是与最好的 {best} 无显著差距的方法中最便宜的",
+    }
+
+
+def crossings(standings: Sequence[Standing]) -> list[dict[str, Any]]:
+    """For every pair of rungs: after how many requests the one dearer to build has paid for itself."""
+    found = []
+    for a in standings:
+        for b in standings:
+            requests = break_even(a.cost, b.cost)
+            if a is not b and requests is not None:
+                found.append(
+                    {"cheap_to_build": a.rung.name, "cheap_to_run": b.rung.name, "requests": requests, "unit": "flops"}
+                )
+    return found
+
+
+def interval(result: Result) -> dict[str, Any]:
+    value, low, high = (None if x is None else float(x) for x in (result.value, result.low, result.high))
+    return {"value": value, "low": low, "high": high, "n": result.n}
