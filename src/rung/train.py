@@ -93,13 +93,15 @@ def train(
     folder: Path | None = None,
     on_step: Callable[[int, float, float], None] | None = None,
     identity: str = "",
+    writes: bool = True,
 ) -> TrainingReport:
     """Step ``plan.steps`` times over ``batches``, changing ``parameters`` in place.
 
     With ``folder`` and ``plan.checkpoint_every`` the state is kept there; a later call with the same arguments goes
     on from it and ends with the same weights as an uninterrupted one. ``on_step(step, loss, learning rate scale)``
     is called after each step. ``identity`` is a digest of data and settings: a checkpoint of another identity is
-    refused with :class:`CheckpointMismatch`. Raises :class:`TrainingDiverged` on a loss or gradient that is not
+    refused with :class:`CheckpointMismatch`. Of several processes that train together only one ``writes`` checkpoints;
+    all read them. Raises :class:`TrainingDiverged` on a loss or gradient that is not
     finite; the last checkpoint stays.
     """
     report, best, first = TrainingReport(), None, 0
@@ -143,7 +145,8 @@ def train(
             if plan.patience and since >= plan.patience:
                 report.stopped = "patience"
         if (
-            folder is not None
+            writes
+            and folder is not None
             and plan.checkpoint_every
             and ((step + 1) % plan.checkpoint_every == 0 or last or report.stopped == "patience")
         ):

@@ -4,16 +4,20 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from rung.precision import has_fast_bfloat16
 from rung.pretrain import base
 from rung.pretrain.base import Recipe, lay_out, pretrain
+from rung.pretrain.corpus import Rows
 from rung.pretrain.record import Curve
+from rung.pretrain.tokenizer import load_tokenizer
 from rung.train import CheckpointMismatch
-from rung.types import UserError
+from rung.types import UserError, digest
 
 
 class Killed(Exception):
@@ -24,7 +28,12 @@ def quiet(line):
     pass
 
 
-def test_resumed_equals_uninterrupted(texts, trained, small, tmp_path, monkeypatch):
+@pytest.mark.parametrize("change", [{}, {"schedule": "wsd", "boundaries": True}])
+def test_resumed_equals_uninterrupted(texts, trained, small, tmp_path, monkeypatch, change):
+    small = dataclasses.replace(small, **change)
+    if change:
+        trained = pretrain(texts, tmp_path / "whole", small, say=quiet).parent
+
     def often(recipe, stream):
         plan, batches = lay_out(recipe, stream)
         return dataclasses.replace(plan, checkpoint_every=2), batches
@@ -41,14 +50,14 @@ def test_resumed_equals_uninterrupted(texts, trained, small, tmp_path, monkeypat
 
     monkeypatch.setattr(base, "lay_out", killing)
     with pytest.raises(Killed):
-        pretrain(texts, tmp_path, small, say=quiet)
+        pretrain(texts, tmp_path / "killed", small, say=quiet)
     monkeypatch.setattr(base, "lay_out", often)
-    folder = pretrain(texts, tmp_path, small, say=quiet)
+    folder = pretrain(texts, tmp_path / "killed", small, say=quiet)
 
     weights, other = (load_file(f / "model.safetensors") for f in (folder, trained / "model"))
     assert weights.keys() == other.keys()
     assert all(torch.equal(weights[name], other[name]) for name in weights)
-    losses = [json.loads((f / "report.json").read_text())["losses"] for f in (tmp_path, trained)]
+    losses = [json.loads((f / "report.json").read_text())["losses"] for f in (tmp_path / "killed", trained)]
     assert losses[0] == losses[1]
     assert len(losses[0]) == 6 and losses[0][-1] < losses[0][0]
 
@@ -75,13 +84,45 @@ def test_other_texts_are_refused(texts, trained, small, tmp_path):
         pretrain(tmp_path / "texts", tmp_path / "run", small, say=quiet)
 
 
+def test_auto_is_the_precision_that_this_machine_is_fast_in(texts, trained, small):
+    fast = has_fast_bfloat16(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    assert small.precision == "auto"
+    assert json.loads((trained / "recipe.json").read_text())["precision"] == ("bfloat16" if fast else "float32")
+
+
+def test_precision_changes_the_products(trained, small):
+    tokenizer = load_tokenizer(trained / "tokenizer")
+    model = base.make_model(tokenizer, small)
+    rows = Rows(np.arange(64).reshape(2, 32) + 100)
+    exact, rounded = (
+        float(base.next_token_loss(model, dataclasses.replace(small, precision=precision), "cpu")(rows)[0].detach())
+        for precision in ("float32", "bfloat16")
+    )
+    assert exact != rounded and exact == pytest.approx(rounded, rel=1e-3)
+
+
+def test_a_run_of_an_earlier_version_goes_on(texts, trained, small, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    path = tmp_path / "run" / "recipe.json"
+    recipe = json.loads(path.read_text())
+    new = ("precision", "schedule", "boundaries")
+    old = {**{k: v for k, v in recipe.items() if k not in new}, "autocast": recipe["precision"] == "bfloat16"}
+    path.write_text(json.dumps(old))
+    state = tmp_path / "run" / "checkpoint" / "state.json"
+    state.write_text(state.read_text().replace(digest(recipe), digest(old)))
+    assert pretrain(texts, tmp_path / "run", small, say=quiet).exists()
+    other = {"bfloat16": "float32", "float32": "bfloat16"}[recipe["precision"]]
+    with pytest.raises(CheckpointMismatch, match=f"precision {recipe['precision']}, now {other}"):
+        pretrain(texts, tmp_path / "run", dataclasses.replace(small, precision=other), say=quiet)
+
+
 def test_compiling_is_no_part_of_the_recipe(texts, trained, small, tmp_path):
     shutil.copytree(trained, tmp_path / "run")
     # The run is over: nothing is left to compile, so that only the recipe is looked at.
     assert pretrain(texts, tmp_path / "run", dataclasses.replace(small, compile=True), say=quiet).exists()
 
 
-@pytest.mark.parametrize("change", [{"size": "3M"}, {"context": 512}])
+@pytest.mark.parametrize("change", [{"size": "3"}, {"context": 512}, {"precision": "float16"}, {"schedule": "linear"}])
 def test_an_impossible_recipe_is_refused_before_anything_is_done(texts, small, tmp_path, change):
     with pytest.raises(UserError):
         pretrain(texts, tmp_path / "run", dataclasses.replace(small, **change), say=quiet)
@@ -94,6 +135,24 @@ def test_rows_are_never_longer_than_the_context(texts, trained):
     recipe = Recipe(context=64, short=256, batch=256, tokens=256 * 10)
     _, batches = lay_out(recipe, Stream(trained / "tokens.bin", 0))
     assert {batches(step)[0].tokens.shape for step in range(10)} == {(4, 65)}
+
+
+def test_one_row_length_goes_through_the_stream_once(trained):
+    from rung.pretrain.corpus import Stream
+
+    stream = Stream(trained / "tokens.bin", 0)
+    recipe = Recipe(context=64, short=64, batch=256, tokens=256 * 10)
+    _, batches = lay_out(recipe, stream)
+    seen = np.concatenate([batches(step)[0].tokens for step in range(10)])
+    assert np.array_equal(seen, stream.rows(0, 40, 64))
+
+
+def test_the_rate_stays_up_until_the_last_fifth(trained, small):
+    from rung.pretrain.corpus import Stream
+
+    plan, _ = lay_out(dataclasses.replace(small, schedule="wsd", tokens=256 * 100), Stream(trained / "tokens.bin", 0))
+    assert plan.scale(0) == plan.scale(79) == 1.0
+    assert 0.05 < plan.scale(99) < 0.15
 
 
 def test_short_rows_then_long_ones(trained, small):

@@ -74,7 +74,7 @@ def test_card(texts, trained, tmp_path):
     assert "CC BY-SA 3.0 (a \\| b) second line" in text and "Public domain." in text
     assert "Old works (故事)" in text and "- tales: text under Creative Commons" in text
     assert "- Note: It was interrupted once." in text and "    make seedling\n" in text
-    assert "rung pretrain TEXTS OUT --size 0.5M --tokens 1536 --context 64 --vocabulary 400 --seed 0" in text
+    assert "rung pretrain TEXTS OUT --size 0.5M --tokens 1536 --context 64 --vocabulary 400 --schedule cosine" in text
     assert text.startswith("---\n") and "# seedling\n" in text and str(tmp_path) not in text
     assert "| 100 % | 6 | 1,536 |" in text
 

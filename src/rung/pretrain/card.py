@@ -20,7 +20,7 @@ import numpy as np
 from rung.engine import load_model
 from rung.pretrain.corpus import find_sources
 from rung.pretrain.evaluate import HeldOut, held_out
-from rung.pretrain.record import hardware
+from rung.pretrain.record import brought_forward, hardware
 from rung.pretrain.tokenizer import ROLES
 from rung.types import DataError
 
@@ -57,6 +57,7 @@ def write_card(
     of it together. Raises DataError where ``out`` holds no finished pre-training.
     """
     report, counted = (read(out / file) for file in ("report.json", "tokens.json"))
+    report["recipe"] = brought_forward(report["recipe"])
     model = load_model(str(out / "model"))
     entries = []
     for source in find_sources(texts):
@@ -180,15 +181,18 @@ def recipe(report: Mapping[str, Any], parameters: int, notes: Sequence[str]) -> 
     known = report.get("hardware")
     machine = known or hardware()
     where = machine["gpu"] or f"{machine['cpu']}, {machine['threads']} thread{'s' if machine['threads'] != 1 else ''}"
+    where += f", {machine['processes']} processes" if machine.get("processes", 1) > 1 else ""
     told = where if known else f"not recorded by the run; this card was written on {where}"
+    precise = "bfloat16 autocast, float32 weights" if made["precision"] == "bfloat16" else "float32"
+    schedule = "cosine" if made["schedule"] == "cosine" else "then constant, over the last fifth linearly"
+    apart = ", attention kept inside documents" if made["boundaries"] else ""
     short, decay = min(made["short"], made["context"]), made["weight_decay"]
     lines = [
         f"- Steps: {report['steps']:,} of {made['batch']:,} tokens; rows of {short:,} tokens, then of "
-        f"{made['context']:,} for the last {100 * made['long_share']:.0f} %",
+        f"{made['context']:,} for the last {100 * made['long_share']:.0f} %{apart}",
         f"- Muon for the blocks' matrices (peak rate {made['muon']:g}, weight decay {decay:g}), AdamW for embeddings "
-        f"and norms (peak {made['adam']:g}); 1 % warm-up, cosine to 5 % of the peak, clipping at 1",
-        f"- Precision: {'bfloat16 autocast, float32 weights' if made['autocast'] else 'float32'}; saved as bfloat16; "
-        f"seed {made['seed']}",
+        f"and norms (peak {made['adam']:g}); 1 % warm-up, {schedule} to 5 % of the peak, clipping at 1",
+        f"- Precision: {precise}; saved as bfloat16; seed {made['seed']}",
         f"- Hardware: {told}",
         f"- Time: {seconds:,.0f} s ({seen / seconds:,.0f} tokens a second), about {6 * parameters * seen:.1e} FLOPs "
         "(6 N D)",
@@ -232,8 +236,9 @@ def limits(entries: Sequence[Entry]) -> str:
 def again(report: Mapping[str, Any], command: str, name: str) -> str:
     """The one command that makes it, and the lines that load it."""
     made = report["recipe"]
-    options = {key: made[key] for key in ("size", "tokens", "context", "vocabulary", "seed")}
+    options = {key: made[key] for key in ("size", "tokens", "context", "vocabulary", "schedule", "precision", "seed")}
     line = "rung pretrain TEXTS OUT " + " ".join(f"--{key} {value}" for key, value in options.items())
+    line += " --boundaries" if made["boundaries"] else ""
     other = f"    {command}\n" if command else ""
     return (
         f"## Make it again\n\n    {line}\n{other}\n"

@@ -31,7 +31,8 @@ def claim(out: Path, recipe: Mapping[str, Any], sources: Sequence[Source]) -> st
     if not path.exists():
         path.write_text(json.dumps(given, indent=1), encoding="utf-8")
         return digest(given)
-    known = json.loads(path.read_text(encoding="utf-8"))
+    written = json.loads(path.read_text(encoding="utf-8"))
+    known = brought_forward(written)
     if known != given:
         differs = [k for k in {**known, **given} if known.get(k) != given.get(k)]
         shown = "; ".join(k if k == "texts" else f"{k} {known.get(k)}, now {given.get(k)}" for k in differs)
@@ -39,7 +40,15 @@ def claim(out: Path, recipe: Mapping[str, Any], sources: Sequence[Source]) -> st
             f"{out} was begun with another recipe ({shown}). Type the same as before, or another folder",
             zh=f"{out} 是用另一套设置开始的（{shown}）。请使用与之前相同的设置，或换一个文件夹",
         )
-    return digest(given)
+    return digest(written)  # as it stands there, so that a checkpoint of an earlier version is still known
+
+
+def brought_forward(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe that an earlier version wrote, in today's words: it had no other schedule, and no boundaries."""
+    told = {"schedule": "cosine", "boundaries": False, **recipe}
+    if "autocast" in told:
+        told["precision"] = "bfloat16" if told.pop("autocast") else "float32"
+    return told
 
 
 def file_hash(path: Path) -> str:

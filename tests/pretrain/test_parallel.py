@@ -1,0 +1,76 @@
+"""Two processes that torchrun starts give the losses of one."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from rung.pretrain.base import pretrain
+from rung.pretrain.parallel import Ranks, number, processes
+from rung.pretrain.recipe import Recipe, settled
+from rung.types import UserError
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+from rung.pretrain.base import Recipe, pretrain
+torch.set_num_threads(1)
+pretrain(Path(sys.argv[1]), Path(sys.argv[2]), Recipe(**{recipe}))
+"""
+
+
+def test_alone_nothing_is_shared(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.delenv("RANK", raising=False)
+    loss, module = torch.tensor(2.0, requires_grad=True), torch.nn.Linear(1, 1)
+    with processes() as here, here.first_goes_first():
+        assert here.first and here.world == 1 and number() == 0
+        assert here.summed(loss) is loss and here.shared(module) is module
+        assert here.total(loss) == 2.0 and not here.total(loss).requires_grad
+
+
+def test_the_parts_are_the_batch():
+    rows = np.arange(10).reshape(5, 2)
+    parts = [Ranks(rank, 2).part(rows) for rank in range(2)]
+    assert sorted(np.concatenate(parts)[:, 0].tolist()) == [0, 2, 4, 6, 8]
+    assert [len(part) for part in parts] == [3, 2]
+
+
+def test_a_loss_of_two_processes_has_its_own_gradient_twice(monkeypatch):
+    """Averaging over two processes halves it again: what is left is the sum of both gradients."""
+    monkeypatch.setattr(Ranks, "total", lambda self, value: value.detach() + 5.0)  # the other's loss is 5
+    weight = torch.tensor(3.0, requires_grad=True)
+    loss = Ranks(0, 2).summed(weight * 2)
+    loss.backward()
+    assert float(loss.detach()) == 11.0 and float(weight.grad) == 4.0
+
+
+def test_more_processes_than_rows_are_refused():
+    with pytest.raises(UserError, match="9 processes, but a step has 8 rows"):
+        settled(Recipe(), Ranks(0, 9))
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_losses_of_one(texts, small, tmp_path):
+    exact = dataclasses.replace(small, precision="float32")
+    recipe = dataclasses.asdict(exact)
+    pretrain(texts, tmp_path / "one", exact, say=lambda line: None)
+    script = tmp_path / "run.py"
+    script.write_text(SCRIPT.format(recipe=recipe))
+    out = tmp_path / "two"
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        str(script), str(texts), str(out),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("step 6/6") == 1  # only the first process speaks
+    one, two = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("one", "two"))
+    # 2e-5 apart after 4 steps: sums are added in another order, and Muon orthogonalises in bfloat16.
+    assert two["losses"] == pytest.approx(one["losses"], rel=1e-4)
+    assert two["hardware"]["processes"] == 2 and one["hardware"]["processes"] == 1
