@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import typer
+import typer.core
 from rich.console import Console
 
 from rung.types import Adaptation, DataError, Language, Task, UserError, digest
@@ -217,14 +218,32 @@ def report(
         say(language, f"report: {path}", f"报告：{path}")
 
 
-@app.command()
+class Pretraining(typer.core.TyperGroup):
+    """``rung pretrain TEXTS OUT`` is short for ``rung pretrain base TEXTS OUT``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["base", *args]
+        return super().parse_args(ctx, args)
+
+
+cellar = typer.Typer(
+    cls=Pretraining, no_args_is_help=True, help="A base model from nothing: train it on texts, then teach it instructions."
+)
+app.add_typer(cellar, name="pretrain")
+
+
+@cellar.command("base")
 def pretrain(
     texts: Annotated[Path, typer.Argument(help="a folder of folders, each with train.jsonl and valid.jsonl (field text)")],
     out: Annotated[Path, typer.Argument(help="where the tokenizer, checkpoints and the model go")],
-    size: Annotated[str, typer.Option(help="0.5M, 2M, 7M, 16M, 40M or 100M parameters")] = "7M",
+    size: Annotated[str, typer.Option(help="parameters: any size from 0.5M to 20B, such as 7M or 350M")] = "7M",
     tokens: Annotated[int, typer.Option(min=1, help="tokens to see, repeats counted")] = 30_000_000,
     context: Annotated[int, typer.Option(min=64, help="longest prompt in tokens")] = 1024,
     vocabulary: Annotated[int, typer.Option(min=300, help="tokens of the tokenizer")] = 8192,
+    schedule: Annotated[str, typer.Option(help="cosine, or wsd: constant, then down over the last fifth")] = "cosine",
+    boundaries: Annotated[bool, typer.Option(help="attention ends where a document does")] = False,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16")] = "auto",
     seed: Annotated[int, typer.Option()] = 0,
     compile: Annotated[bool, typer.Option(help="torch.compile: worth it from some minutes on")] = True,
     lang: Lang = None, as_json: Json = False,
@@ -232,15 +251,47 @@ def pretrain(
     """Train a tokenizer and a small base model from plain text; goes on from its last checkpoint."""
     from rung.pretrain.base import Recipe, pretrain
     from rung.pretrain.card import write_card
+    from rung.pretrain.parallel import number
 
     speak(lang)
-    recipe = Recipe(size=size, tokens=tokens, context=context, vocabulary=vocabulary, seed=seed, compile=compile)
+    recipe = Recipe(
+        size=size, tokens=tokens, context=context, vocabulary=vocabulary, schedule=cast(Any, schedule),
+        boundaries=boundaries, precision=cast(Any, precision), seed=seed, compile=compile,
+    )  # fmt: skip
     folder = pretrain(
         texts, out, recipe, say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
     )
+    if number() > 0:  # under torchrun the first process does the rest
+        return
     held_out = write_card(texts, out)
     if as_json:
         show_json({"model": str(folder), "held_out": held_out})
+
+
+@cellar.command()
+def instruct(
+    texts: Annotated[Path, typer.Argument(help="a folder of folders, each with train.jsonl and valid.jsonl (field text)")],
+    tasks: Annotated[Path, typer.Argument(help="a folder of labelled sets; those that may be passed on are read")],
+    out: Annotated[Path, typer.Argument(help="where checkpoints and the model go")],
+    model: ModelName = "sprout",
+    families: Annotated[str | None, typer.Option(help="only these families of exercises: a,b")] = None,
+    tokens: Annotated[int, typer.Option(min=1, help="tokens to see, plain text included")] = 10_000_000,
+    batch: Annotated[int, typer.Option(min=1024, help="tokens per step")] = 6144,
+    seed: Annotated[int, typer.Option()] = 0,
+    lang: Lang = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Teach a base model instructions and learning from its context; goes on from its last checkpoint."""
+    from rung.instruct import SHARES, Stage, chosen, instruct
+
+    speak(lang)
+    shares = SHARES if families is None else chosen([name.strip() for name in families.split(",")])
+    stage = Stage(shares=shares, tokens=tokens, batch=batch, seed=seed)
+    folder = instruct(
+        open_model(model), texts, tasks, out, stage,
+        say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True),
+    )  # fmt: skip
+    if as_json:
+        show_json({"model": str(folder)})
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------

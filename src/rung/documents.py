@@ -29,8 +29,13 @@ class Document:
     source: str = ""  # "reviews.csv:12", for messages
 
     @property
+    def learned(self) -> Sequence[int]:
+        """Places of the tokens that the loss is on."""
+        return range(self.start, len(self.tokens))
+
+    @property
     def targets(self) -> int:
-        return len(self.tokens) - self.start
+        return len(self.learned)
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,8 @@ class Microbatch:
         read: list[int] = []
         wanted: list[int] = []
         for d in self.documents:
-            read += range(len(tokens) + d.start - 1, len(tokens) + len(d.tokens) - 1)
-            wanted += d.tokens[d.start :]
+            read += (len(tokens) + place - 1 for place in d.learned)
+            wanted += (d.tokens[place] for place in d.learned)
             positions += range(len(d.tokens) - 1)
             tokens += d.tokens[:-1]
         return tokens, positions, read, wanted

@@ -1,0 +1,94 @@
+"""Which families are taught, and how one is drawn: for training, or for an exam on what was never trained."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import random
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from rung.instruct import exercises
+from rung.instruct.family import Family
+from rung.instruct.holdout import held_out
+from rung.instruct.item import Dialogue, Item
+from rung.instruct.sources import Sources
+from rung.types import UserError
+
+
+# Of the tokens of all lessons. Episodes lead: learning from the context is what every later part stands on.
+SHARES: Mapping[str, float] = {
+    "article-episodes": 3.0,
+    "source-episodes": 1.0,
+    "book-episodes": 1.0,
+    "language-episodes": 0.3,
+    "arithmetic": 0.5,
+    "arithmetic-steps": 1.0,
+    "checking": 0.4,
+    "checking-steps": 0.6,
+    "checking-reasons": 0.4,
+    "tools": 0.8,
+    "routing": 0.4,
+    "programs": 0.6,
+    "splitting": 0.4,
+    "composing": 0.4,
+}
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Every family of the files in ``exercises/``, by name."""
+    found: dict[str, Family] = {}
+    for module in pkgutil.iter_modules(exercises.__path__):
+        for family in getattr(importlib.import_module(f"{exercises.__name__}.{module.name}"), "FAMILIES", ()):
+            assert family.name not in found, f"two families are named {family.name}"
+            found[family.name] = family
+    return found
+
+
+def family(name: str) -> Family:
+    """The family of that name; UserError naming the known ones."""
+    if name not in families():
+        raise UserError(
+            f"no family {name!r}; known are {', '.join(families())}",
+            zh=f"没有 {name!r} 这类练习；可选 {'、'.join(families())}",
+        )
+    return families()[name]
+
+
+def key(item: Item) -> str:
+    """What is held out: the item's own key, else its questions."""
+    if item.key:
+        return item.key
+    if isinstance(item, Dialogue):
+        return "\n".join(turn.content for turn in item.turns if turn.role == "user")
+    return item.input
+
+
+def for_exam(item: Item) -> bool:
+    """Whether the item belongs to the tenth that is never trained on: a pure function of its key."""
+    return held_out(key(item))
+
+
+def draw(family: Family, rng: random.Random, sources: Sources) -> Item:
+    """An item of the family for training, or with ``sources.exam`` one that training never sees."""
+    for _ in range(1000):
+        item = family.make(rng, sources)
+        if for_exam(item) == sources.exam:
+            return item
+    raise RuntimeError(f"{family.name}: 1,000 draws and none was {'for an exam' if sources.exam else 'for training'}")
+
+
+def check(sources: Sources, shares: Mapping[str, float]) -> None:
+    """DataError for texts or sets that a family needs and that are not there, before anything is trained."""
+    for name in shares:
+        for need in family(name).needs:
+            if need.startswith("text:"):
+                sources.passages(need.removeprefix("text:"))
+            else:
+                sources.rows(need)
+
+
+def chosen(names: Sequence[str]) -> dict[str, float]:
+    """The shares of these families alone; a family without a share of its own counts one. UserError for an unknown one."""
+    return {family(name).name: SHARES.get(name, 1.0) for name in names}

@@ -1,0 +1,86 @@
+"""The texts and labelled sets that exercises are made from, read once and only where they are needed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rung.types import DataError, Language
+
+# Labelled sets that a model may be trained on and passed on with (Apache, MIT, CC BY, CC BY-SA, ODC-By), and their licences.
+# Evaluation-only sets and those of the n-shot study (csl_category) are not here.
+LICENSED = {
+    "cmrc2018": "CC BY-SA 4.0",
+    "csl_keywords": "Apache-2.0",
+    "csl_title": "Apache-2.0",
+    "gsm8k": "MIT",
+    "instruction_induction": "MIT",
+    "kdconv": "Apache-2.0",
+    "onestop_english": "CC BY-SA 4.0",
+    "onestop_simplify": "CC BY-SA 4.0",
+    "self_instruct_seed": "Apache-2.0",
+    "tatoeba": "CC BY 2.0 FR",
+}
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A document of plain text."""
+
+    source: str  # the folder it is from: en_wiki, zh_law ...
+    title: str
+    text: str
+
+    @property
+    def language(self) -> Language:
+        return "zh" if self.source.startswith("zh") else "en"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """``texts``: a folder of folders with train.jsonl and valid.jsonl; ``tasks``: a folder of labelled sets.
+
+    ``exam`` True reads the valid (texts) and dev splits (sets) in place of the training splits, for items that were never trained
+    on; test splits are never read.
+    """
+
+    texts: Path
+    tasks: Path
+    exam: bool = False
+
+    def passages(self, source: str) -> tuple[Passage, ...]:
+        """The documents of ``texts/source``; DataError where there are none."""
+        return _passages(self.texts / source, "valid" if self.exam else "train")
+
+    def rows(self, name: str) -> tuple[dict[str, Any], ...]:
+        """The training rows (exam: the dev rows, or the last tenth of the training rows where there is no dev) of a set."""
+        if name not in LICENSED:
+            raise DataError(f"{name} may not be trained on: known are {', '.join(LICENSED)}", zh=f"{name} 不可用于训练")
+        path = self.tasks / name
+        if name == "self_instruct_seed":
+            rows = _rows(path / "seed_tasks.jsonl")
+        elif self.exam and (path / "dev.jsonl").exists():
+            return _rows(path / "dev.jsonl")
+        else:
+            rows = _rows(path / "train.jsonl")
+        if (path / "dev.jsonl").exists():
+            return rows
+        held = len(rows) // 10
+        return rows[-held:] if self.exam else rows[:-held]
+
+
+@cache
+def _passages(folder: Path, split: str) -> tuple[Passage, ...]:
+    rows = _rows(folder / f"{split}.jsonl")
+    return tuple(Passage(folder.name, str(row.get("title") or ""), row["text"]) for row in rows)
+
+
+@cache
+def _rows(path: Path) -> tuple[dict[str, Any], ...]:
+    if not path.exists():
+        raise DataError(f"no file {path}", zh=f"没有文件 {path}")
+    with path.open(encoding="utf-8") as lines:
+        return tuple(json.loads(line) for line in lines)

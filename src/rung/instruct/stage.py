@@ -1,0 +1,165 @@
+"""The second stage of a base model: lessons and plain text together, all weights, through the one loop.
+
+    families, shares --(mixture)--> items --(lesson)--> tokens
+    texts ---------------------------(Stream)---------> tokens     } one step: pack to a budget of tokens, train
+
+A step is a pure function of the seed and its number, so a run that goes on after a kill repeats nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from rung.attend import TrainingLayout
+from rung.documents import Document, Microbatch, pack
+from rung.engine import Model
+from rung.engine.flat import run
+from rung.folders import replacing
+from rung.instruct.lesson import lesson
+from rung.instruct.mixture import check, draw, family
+from rung.instruct.sources import Sources
+from rung.objectives import sft, token_logprobs
+from rung.pretrain.base import Recipe, make_optimizers
+from rung.pretrain.corpus import Stream, encode, find_sources
+from rung.pretrain.record import Curve, hardware
+from rung.train import Plan, train
+from rung.types import digest
+
+MICRO = 4096  # most tokens of one forward
+READS = 8192  # most logits of one forward
+TEXT = "text"  # the source that plain text goes by
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is taught, how long and how fast. ``shares``: of the lessons' tokens, by family, in any unit."""
+
+    shares: Mapping[str, float] = field(default_factory=dict)
+    tokens: int = 10_000_000  # seen, lessons and text together
+    batch: int = 6144  # tokens per step
+    text: float = 0.25  # share of plain text in a step's tokens
+    weight: float = 0.3  # of a token of plain text in the loss, beside a token of an answer: answers are few
+    row: int = 256  # tokens of a row of plain text
+    muon: float = 8e-4  # 3e-3 unlearned the text: 3.95 to 5.05 nats per token within 160 steps
+    adam: float = 8e-4
+    weight_decay: float = 0.1
+    warmup: float = 0.02
+    seed: int = 0
+
+
+def instruct(
+    model: Model, texts: Path, tasks: Path, out: Path, stage: Stage, *, say: Callable[[str], None] = print
+) -> Path:
+    """Train ``model`` in place; returns the Hugging Face folder ``out/model``. Goes on from its last checkpoint.
+
+    Raises DataError for texts or sets that are not there, UserError for a family that does not exist, and
+    CheckpointMismatch where ``out`` was begun with other settings.
+    """
+    sources = Sources(texts, tasks)
+    check(sources, stage.shares)
+    out.mkdir(parents=True, exist_ok=True)
+    stream = make_stream(model, texts, out, stage.seed)
+    batches = Steps(model, sources, stream, stage)
+    steps = math.ceil(stage.tokens / stage.batch)
+    plan = Plan(steps, warmup=stage.warmup, schedule="cosine", floor=0.05, checkpoint_every=50)
+    curve = Curve(out / "curve.jsonl")
+    losses: dict[str, list[float]] = {}
+
+    def on_step(step: int, loss: float, scale: float) -> None:
+        if (step + 1) % 20 == 0:
+            means = {name: sum(part) / len(part) for name, part in sorted(losses.items())}
+            losses.clear()
+            seconds = curve.add(step + 1, tokens=(step + 1) * stage.batch, loss=loss, scale=scale, **means)
+            shown = "  ".join(f"{name} {mean:.2f}" for name, mean in means.items())
+            say(f"step {step + 1}/{steps}  {seconds:.0f}s  {shown}")
+
+    def loss(micro: Microbatch) -> tuple[torch.Tensor, int]:
+        layout = TrainingLayout([len(d.tokens) - 1 for d in micro.documents], device=model.device)
+        tokens, positions, read, wanted = (torch.tensor(x, device=model.device) for x in micro.flat())
+        logs = token_logprobs(run(model.hf, layout, tokens, positions, read), wanted)
+        parts = logs.detach().split([d.targets for d in micro.documents])
+        for d, part in zip(micro.documents, parts, strict=True):
+            losses.setdefault(d.source, []).append(-float(part.mean()))
+        weights = [stage.weight if d.source == TEXT else 1.0 for d in micro.documents for _ in d.learned]
+        return sft(logs * torch.tensor(weights, device=model.device)), micro.targets
+
+    model.hf.train()
+    recipe = Recipe(muon=stage.muon, adam=stage.adam, weight_decay=stage.weight_decay)
+    report = train(
+        plan, dict(model.hf.named_parameters()), make_optimizers(model.hf, recipe), batches, loss,
+        folder=out, on_step=on_step, identity=digest(model.sha256, asdict(stage)),
+    )  # fmt: skip
+    model.hf.eval()
+    with replacing(out / "model") as fresh:
+        save(model, fresh)
+    told = {"stage": asdict(stage), "steps": report.steps, "seconds": report.seconds, "hardware": hardware()}
+    (out / "report.json").write_text(json.dumps(told), encoding="utf-8")
+    return out / "model"
+
+
+def save(model: Model, folder: Path) -> None:
+    """The model in bfloat16 with its tokenizer, as a Hugging Face folder; the model itself keeps its precision."""
+    weights = {
+        name: p.detach().to(torch.bfloat16)
+        for name, p in model.hf.state_dict().items()
+        if not (model.hf.config.tie_word_embeddings and name == "lm_head.weight")
+    }
+    model.hf.save_pretrained(folder, state_dict=weights)
+    model.tokenizer.save_pretrained(folder)
+
+
+def make_stream(model: Model, texts: Path, out: Path, seed: int) -> Stream:
+    """The texts as one file of tokens in ``out``, encoded if it is not there."""
+    if not (out / "tokens.bin").exists():
+        encode(find_sources(texts), model.tokenizer, out / "tokens.bin")
+    return Stream(out / "tokens.bin", seed)
+
+
+class Steps:
+    """``steps(n)``: the microbatches of step n, lessons by their shares and rows of plain text."""
+
+    def __init__(self, model: Model, sources: Sources, stream: Stream, stage: Stage):
+        self.model, self.sources, self.stream, self.stage = model, sources, stream, stage
+        self.names = sorted(stage.shares)
+        self.rows = round(stage.batch * stage.text / stage.row)
+
+    def __call__(self, step: int) -> Sequence[Microbatch]:
+        return pack([*self.lessons(step), *self.text(step)], MICRO, READS)
+
+    def lessons(self, step: int) -> list[Document]:
+        """Lessons until the step's tokens are full. A family's share is of the tokens: long ones are drawn more rarely."""
+        rng = random.Random(f"{self.stage.seed}:{step}")
+        room = self.stage.batch - self.rows * self.stage.row
+        made: list[Document] = []
+        used = 0
+        while True:
+            weights = [self.stage.shares[name] / self._length(name) for name in self.names]
+            name = rng.choices(self.names, weights)[0]
+            found = lesson(self.model, draw(family(name), rng, self.sources), rng)
+            if found is None:
+                continue
+            if used + len(found.tokens) > room and made:
+                return made
+            made.append(found)
+            used += len(found.tokens)
+
+    def text(self, step: int) -> list[Document]:
+        """Rows of plain text, every token learned."""
+        rows = self.stream.rows(step * self.rows, self.rows, self.stage.row)
+        return [Document(tuple(row), 1, TEXT) for row in rows.tolist()]
+
+    @lru_cache(maxsize=None)  # noqa: B019 - as long as the steps live
+    def _length(self, name: str) -> float:
+        """Mean tokens of a family's lessons, from the same few draws every time."""
+        rng = random.Random(f"length:{name}")
+        drawn = [lesson(self.model, draw(family(name), rng, self.sources), rng) for _ in range(12)]
+        sizes = [len(d.tokens) for d in drawn if d is not None]
+        return sum(sizes) / len(sizes)
