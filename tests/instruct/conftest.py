@@ -1,7 +1,9 @@
 """Draw items of a family that reads no texts, and what must hold of every family."""
 
+import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,17 @@ from rung.instruct.family import Family
 from rung.instruct.item import Exercise, Item
 from rung.instruct.mixture import key
 from rung.instruct.sources import Sources
+
+
+SHARED = Path(os.environ.get("RUNG_SHARED", Path(__file__).parents[3] / "shared"))
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The shared data, read in place."""
+    if not (SHARED / "data" / "text").is_dir():
+        pytest.skip("needs the shared texts (../shared, or RUNG_SHARED)")
+    return SHARED
 
 
 @pytest.fixture

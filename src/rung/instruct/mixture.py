@@ -15,7 +15,6 @@ from rung.instruct.item import Dialogue, Item
 from rung.instruct.sources import Sources
 from rung.types import UserError
 
-
 # Of the tokens of all lessons. Episodes lead: learning from the context is what every later part stands on.
 SHARES: Mapping[str, float] = {
     "article-episodes": 3.0,

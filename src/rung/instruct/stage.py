@@ -13,7 +13,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -53,6 +53,7 @@ class Stage:
     weight_decay: float = 0.1
     warmup: float = 0.02
     seed: int = 0
+    checkpoint: int = 50  # steps; a kill loses at most so many
 
 
 def instruct(
@@ -69,7 +70,7 @@ def instruct(
     stream = make_stream(model, texts, out, stage.seed)
     batches = Steps(model, sources, stream, stage)
     steps = math.ceil(stage.tokens / stage.batch)
-    plan = Plan(steps, warmup=stage.warmup, schedule="cosine", floor=0.05, checkpoint_every=50)
+    plan = Plan(steps, warmup=stage.warmup, schedule="cosine", floor=0.05, checkpoint_every=stage.checkpoint)
     curve = Curve(out / "curve.jsonl")
     losses: dict[str, list[float]] = {}
 
@@ -156,10 +157,10 @@ class Steps:
         rows = self.stream.rows(step * self.rows, self.rows, self.stage.row)
         return [Document(tuple(row), 1, TEXT) for row in rows.tolist()]
 
-    @lru_cache(maxsize=None)  # noqa: B019 - as long as the steps live
+    @cache  # noqa: B019 - as long as the steps live
     def _length(self, name: str) -> float:
-        """Mean tokens of a family's lessons, from the same few draws every time."""
+        """Mean tokens of a family's lessons, from the same draws every time; lengths spread widely, so not too few."""
         rng = random.Random(f"length:{name}")
-        drawn = [lesson(self.model, draw(family(name), rng, self.sources), rng) for _ in range(12)]
+        drawn = [lesson(self.model, draw(family(name), rng, self.sources), rng) for _ in range(48)]
         sizes = [len(d.tokens) for d in drawn if d is not None]
         return sum(sizes) / len(sizes)

@@ -1,0 +1,81 @@
+"""The second stage on a tiny model: it learns, it goes on where it was, and it refuses what does not belong together."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from rung.engine import Model, install, load_model
+from rung.instruct.sources import Sources
+from rung.instruct.stage import TEXT, Stage, Steps, instruct, make_stream
+from rung.pretrain.model import shape
+from rung.train import CheckpointMismatch
+
+STAGE = Stage(shares={"arithmetic": 1.0, "checking": 1.0}, tokens=40 * 512, batch=512, row=128, muon=6e-3, adam=6e-3, checkpoint=10)
+PARAGRAPH = "The tide went out and left the boats on the sand. 潮水退去，小船都搁在沙滩上，孩子们拾着贝壳。"
+
+
+@pytest.fixture
+def texts(tmp_path):
+    folder = tmp_path / "texts" / "shore"
+    folder.mkdir(parents=True)
+    for split, count in (("train", 60), ("valid", 3)):
+        rows = [json.dumps({"text": f"{n}. {PARAGRAPH * 3}"}, ensure_ascii=False) for n in range(count)]
+        (folder / f"{split}.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder.parent
+
+
+def tiny() -> Model:
+    tokenizer = load_model("sprout").tokenizer
+    torch.manual_seed(0)
+    hf = LlamaForCausalLM(shape("0.5M", len(tokenizer), 1024, tokenizer.eos_token_id, tokenizer.pad_token_id)).eval()
+    install(hf)
+    return Model(hf, tokenizer, name="tiny", sha256="tiny")
+
+
+def weights(model: Model) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in model.hf.named_parameters()}
+
+
+def test_it_learns_saves_and_is_equal_after_a_kill(texts, tmp_path):
+    whole, said = tiny(), []
+    out = instruct(whole, texts, tmp_path, tmp_path / "whole", STAGE, say=said.append)
+    first, last = (float(line.split("arithmetic ")[1].split()[0]) for line in said)
+    assert last < first - 0.5
+    saved = load_model(str(out))
+    assert saved.encode("你好") == whole.encode("你好")
+    assert {p.dtype for p in saved.hf.parameters()} == {torch.float32}
+    assert json.loads((tmp_path / "whole" / "report.json").read_text())["steps"] == 40
+
+    def kill(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        instruct(tiny(), texts, tmp_path, tmp_path / "killed", STAGE, say=kill)
+    resumed = tiny()
+    instruct(resumed, texts, tmp_path, tmp_path / "killed", STAGE, say=said.append)
+    for name, expected in weights(whole).items():
+        assert torch.equal(weights(resumed)[name], expected), name
+
+
+def test_another_stage_does_not_go_on_with_this_one(texts, tmp_path):
+    short = replace(STAGE, tokens=4 * 512, checkpoint=2)
+    instruct(tiny(), texts, tmp_path, tmp_path / "out", short, say=lambda line: None)
+    with pytest.raises(CheckpointMismatch):
+        instruct(tiny(), texts, tmp_path, tmp_path / "out", replace(short, seed=1), say=lambda line: None)
+
+
+def test_a_step_is_a_function_of_its_number_and_keeps_the_shares(texts, tmp_path):
+    model = tiny()
+    stream = make_stream(model, texts, tmp_path, 0)
+    stage = replace(STAGE, batch=4096)
+    one, two = (Steps(model, Sources(texts, tmp_path), stream, stage) for _ in range(2))
+    assert one(7) == two(7)
+    documents = [d for n in range(12) for micro in one(n) for d in micro.documents]
+    tokens = {
+        name: sum(len(d.tokens) for d in documents if d.source == name) for name in ("arithmetic", "checking", TEXT)
+    }
+    assert 0.2 < tokens[TEXT] / sum(tokens.values()) < 0.33
+    assert 0.6 < tokens["arithmetic"] / tokens["checking"] < 1.7
