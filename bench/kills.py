@@ -107,7 +107,7 @@ def main() -> int:
         # Starting up takes its seconds each time; behind it, kills are spread so that one climb suffers all of them.
         start = climb(command(arguments, Path(folder) / "start", "majority"))
         seconds = climb(command(arguments, peace))
-        longest = start + 2 * max(1.0, seconds - start) / arguments.kills
+        longest = start + 1.6 * max(1.0, seconds - start) / arguments.kills
         print(f"in peace: {seconds:.1f} s, {progress(peace)}", flush=True)
         print("| kill | after s | what was there |\n|---|---|---|", flush=True)
         failed = 0

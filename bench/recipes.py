@@ -62,7 +62,7 @@ SETTINGS = (
     Setting("vocabulary-16k", {"vocabulary": 16384}),
     Setting("long-rows", {"long_share": 1.0}),  # no short rows at first
     Setting("rows-of-128", {"short": 128}),
-    Setting("boundaries", {"boundaries": True}),
+    Setting("no-boundaries", {"boundaries": False}),
     Setting("wsd", {"schedule": "wsd"}),
 )
 

@@ -38,7 +38,9 @@ APP = get_command(app)
 COMMANDS = {  # "climb", and "pretrain base" of a group
     " ".join(path): command
     for first, top in APP.commands.items()  # type: ignore[attr-defined]
-    for path, command in ([((first, n), c) for n, c in top.commands.items()] if hasattr(top, "commands") else [((first,), top)])
+    for path, command in (
+        [((first, n), c) for n, c in top.commands.items()] if hasattr(top, "commands") else [((first,), top)]
+    )
 }
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
 

@@ -228,7 +228,9 @@ class Pretraining(typer.core.TyperGroup):
 
 
 cellar = typer.Typer(
-    cls=Pretraining, no_args_is_help=True, help="A base model from nothing: train it on texts, then teach it instructions."
+    cls=Pretraining,
+    no_args_is_help=True,
+    help="A base model from nothing: train it on texts, then teach it instructions.",
 )
 app.add_typer(cellar, name="pretrain")
 
@@ -242,7 +244,7 @@ def pretrain(
     context: Annotated[int, typer.Option(min=64, help="longest prompt in tokens")] = 1024,
     vocabulary: Annotated[int, typer.Option(min=300, help="tokens of the tokenizer")] = 8192,
     schedule: Annotated[str, typer.Option(help="cosine, or wsd: constant, then down over the last fifth")] = "cosine",
-    boundaries: Annotated[bool, typer.Option(help="attention ends where a document does")] = False,
+    boundaries: Annotated[bool, typer.Option(help="attention ends where a document does")] = True,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16")] = "auto",
     seed: Annotated[int, typer.Option()] = 0,
     compile: Annotated[bool, typer.Option(help="torch.compile: worth it from some minutes on")] = True,

@@ -35,16 +35,16 @@ def test_each_setting_is_measured_once(texts, tmp_path, monkeypatch, capsys):
     small = Recipe(size="0.5M", vocabulary=400, context=64, short=32, batch=256, compile=False)
     monkeypatch.setattr(recipes, "Recipe", lambda **given: small)
     options = ("--minutes", "0.05", "--texts", str(texts), "--out", str(tmp_path / "out"), "--only")
-    run(monkeypatch, *options, "base,boundaries")
+    run(monkeypatch, *options, "base,no-boundaries")
     rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
     assert [(row["setting"], row["steps"], row["seconds"]) for row in rows] == [
         ("base", 3, 3.0),
-        ("boundaries", 3, 3.0),
+        ("no-boundaries", 3, 3.0),
     ]
     assert [row["tokens"] for row in rows] == [3 * 256] * 2
     assert all(0.5 < row["held_out"]["bits_per_byte"] < 8 and row["sources"].keys() == {"tales"} for row in rows)
     assert "| base |" in capsys.readouterr().out
-    run(monkeypatch, *options, "base,boundaries")  # nothing is left to do
+    run(monkeypatch, *options, "base,no-boundaries")  # nothing is left to do
     assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 2
     with pytest.raises(SystemExit):
         run(monkeypatch, *options, "base", "--size", "7M")

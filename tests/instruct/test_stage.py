@@ -13,7 +13,15 @@ from rung.instruct.stage import TEXT, Stage, Steps, instruct, make_stream
 from rung.pretrain.model import shape
 from rung.train import CheckpointMismatch
 
-STAGE = Stage(shares={"arithmetic": 1.0, "checking": 1.0}, tokens=40 * 512, batch=512, row=128, muon=6e-3, adam=6e-3, checkpoint=10)
+STAGE = Stage(
+    shares={"arithmetic": 1.0, "checking": 1.0},
+    tokens=40 * 512,
+    batch=512,
+    row=128,
+    muon=6e-3,
+    adam=6e-3,
+    checkpoint=10,
+)
 PARAGRAPH = "The tide went out and left the boats on the sand. 潮水退去，小船都搁在沙滩上，孩子们拾着贝壳。"
 
 

@@ -238,7 +238,7 @@ def again(report: Mapping[str, Any], command: str, name: str) -> str:
     made = report["recipe"]
     options = {key: made[key] for key in ("size", "tokens", "context", "vocabulary", "schedule", "precision", "seed")}
     line = "rung pretrain TEXTS OUT " + " ".join(f"--{key} {value}" for key, value in options.items())
-    line += " --boundaries" if made["boundaries"] else ""
+    line += "" if made["boundaries"] else " --no-boundaries"
     other = f"    {command}\n" if command else ""
     return (
         f"## Make it again\n\n    {line}\n{other}\n"

@@ -18,7 +18,7 @@ Schedule = Literal["cosine", "wsd"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast. The defaults made sprout."""
+    """How long and how fast. The defaults made sprout, but for boundaries, which came later."""
 
     size: str = "7M"  # parameters with an 8k vocabulary: 0.5M to 20B
     vocabulary: int = 8192
@@ -27,7 +27,7 @@ class Recipe:
     batch: int = 8192  # tokens per step
     short: int = 256  # row length of the first stage
     long_share: float = 0.2  # share of the tokens seen in rows of the full context, at the end
-    boundaries: bool = False  # attention ends where a document does: see loss.py
+    boundaries: bool = True  # attention ends where a document does: see loss.py
     schedule: Schedule = "cosine"  # wsd: the rate stays up until the last fifth, where the long rows come
     muon: float = 6e-3  # learning rate of the matrices, scaled to AdamW's step size (Moonlight, 2025)
     adam: float = 6e-3  # learning rate of embeddings and norms
