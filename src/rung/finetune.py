@@ -23,8 +23,8 @@ from rung.documents import Batches, Document, Microbatch, check
 from rung.engine import Model
 from rung.engine.attention import NAME as FLAT
 from rung.engine.flat import run
-from rung.objectives import sft, token_logprobs
 from rung.memory import PeakMemory
+from rung.objectives import sft, token_logprobs
 from rung.precision import Precision, has_fast_bfloat16, rounded
 from rung.train import Plan, TrainingReport, train
 from rung.types import Cost, digest

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from rung.evaluate import Marked, latency, measure
-from rung.memory import PeakMemory
 from rung.ledger import Ledger
+from rung.memory import PeakMemory
 from rung.types import BudgetSpent, Example, Prediction
 
 

@@ -13,7 +13,6 @@ from rung.instruct.item import Exercise, Item
 from rung.instruct.mixture import key
 from rung.instruct.sources import Sources
 
-
 SHARED = Path(os.environ.get("RUNG_SHARED", Path(__file__).parents[3] / "shared"))
 
 

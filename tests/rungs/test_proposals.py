@@ -27,7 +27,7 @@ def propose(tmp_path: Path, orders: SimpleNamespace):
         waves = []
         for wave in rung.propose(own):
             waves.append(wave)
-            own.leader = wave.candidates[-1]
+            own.ranking = [wave.candidates[-1], *own.ranking]
         return waves
 
     return propose
@@ -86,6 +86,15 @@ def test_the_curve_of_shots(propose, orders: SimpleNamespace) -> None:
     assert all({(d.input, d.target) for d in a.demonstrations} <= pool for a in curve.candidates)
     eight = curve.candidates[4].demonstrations
     assert [sum(d.target == label for d in eight) for label in orders.labels] == [4, 4]
+
+
+def test_the_order_is_tried_where_showing_nothing_is_better(tmp_path: Path, orders: SimpleNamespace) -> None:
+    own = Context(orders.task(dev=12), orders.able(), tmp_path, 0, rung="few-shot")
+    waves = named("few-shot").propose(own)
+    none, one, two, *_ = next(waves).candidates
+    own.ranking = [none, one, two]
+    next(waves)
+    assert {frozenset(a.demonstrations) for a in next(waves).candidates} == {frozenset(two.demonstrations)}
 
 
 def test_another_seed_draws_others(propose) -> None:

@@ -149,7 +149,7 @@ class Climb:
         return self._finish(rows, standings, spent)
 
     def _climb_rung(self, rung: Rung, context: Context) -> Standing | None:
-        context.rung, context.leader, context.ranking = rung.name, None, ()
+        context.rung, context.ranking = rung.name, ()
         context.built = {}
         context.training = lambda name, step, steps, loss: self.watch.training(rung.name, name, step, steps, loss)
         context.keep_built = lambda adaptation, built: self._keep_built(rung, adaptation, built, context)
@@ -167,7 +167,6 @@ class Climb:
                         runners[runner.hash] = runner
                 finished = sorted((r for r in runners.values() if r.finished), key=_figure, reverse=True)
                 context.ranking = [r.adaptation for r in finished]
-                context.leader = context.ranking[0] if context.ranking else None
         if not runners:
             if self.left_out and self.left_out[-1]["name"].startswith(f"{rung.name}/"):
                 raise ModelError(self.left_out[-1]["en"], zh=self.left_out[-1]["zh"])

@@ -64,13 +64,17 @@ class Context:
     folder: Path  # where trained candidates are kept: folder / rung / candidate
     seed: int
     rung: str = ""
-    leader: Adaptation | None = None  # the best candidate of this rung so far
-    ranking: Sequence[Adaptation] = ()  # all its candidates that have run over the whole of dev, the best first
+    ranking: Sequence[Adaptation] = ()  # this rung's candidates that have run over the whole of dev, the best first
     standing: dict[str, Adaptation] = field(default_factory=dict)  # the best of each rung below
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     keep_built: Callable[[Adaptation, Built], None] = lambda adaptation, built: None
     training: Callable[[str, int, int, float], None] = lambda candidate, step, steps, loss: None
     check: Callable[[], None] = lambda: None  # raises BudgetSpent
+
+    @property
+    def leader(self) -> Adaptation | None:
+        """The best candidate of this rung so far."""
+        return self.ranking[0] if self.ranking else None
 
     def best(self, *rungs: str) -> Adaptation | None:
         """The best adaptation of the first of these rungs that the climb has passed."""
