@@ -14,7 +14,7 @@ So all stand in one table, in bits for each UTF-8 byte of each source's ``valid.
                    size(train + valid) - size(train) with a window of 64 MiB, zstd with the training text as its prefix
 
 Documents are joined by a line break for the compressors. A model's own size (sprout: 14 MB) is in none of the figures,
-nor is the training text. Needs zstandard (the ``bench`` extra).
+nor is the training text. Needs zstandard (the ``bench`` or ``dev`` extra).
 """
 
 from __future__ import annotations

@@ -52,6 +52,10 @@ class Hyperparameters:
         """Optimiser steps for so many documents."""
         return self.steps or max(1, math.ceil(self.epochs * documents / min(self.batch, documents)))
 
+    def interval(self, documents: int) -> int:
+        """Steps from one look at dev to the next."""
+        return math.ceil(self.count(documents) / max(1, self.evaluations))
+
 
 @dataclass
 class Trained:
@@ -72,12 +76,13 @@ def finetune(
     folder: Path | None = None,
     seed: int = 0,
     on_step: Callable[[int, float, float], None] | None = None,
+    until: int | None = None,
 ) -> Trained:
     """Train a fresh adapter on ``documents`` and leave it attached to ``model.hf``.
 
     evaluate: a figure on dev, higher is better; it is called with the adapter attached and the base in its own
     precision, and the weights of the best figure are kept. folder: checkpoints go there (the same call goes on from
-    the last one), and the adapter goes to ``folder/adapter`` at the end. on_step: see :func:`rung.train.train`.
+    the last one), and the adapter goes to ``folder/adapter`` at the end. on_step, until: see :func:`rung.train.train`.
     Raises :class:`rung.types.DataError` for documents that do not fit the context, and
     :class:`rung.train.TrainingDiverged`; the model is then as it was before.
     """
@@ -98,7 +103,7 @@ def finetune(
         warmup=settings.warmup,
         schedule=settings.schedule,
         clip=settings.clip,
-        evaluate_every=math.ceil(steps / max(1, settings.evaluations)),
+        evaluate_every=settings.interval(len(documents)),
         patience=settings.patience,
         checkpoint_every=settings.checkpoint_every,
     )
@@ -120,6 +125,7 @@ def finetune(
                 evaluate=None if evaluate is None else lambda: base.evaluate(evaluate),
                 folder=folder,
                 on_step=on_step,
+                until=until,
                 identity=digest(model.sha256, asdict(method), asdict(settings), seed, [asdict(d) for d in documents]),
             )
         cost = Cost(

@@ -94,6 +94,7 @@ def train(
     on_step: Callable[[int, float, float], None] | None = None,
     identity: str = "",
     writes: bool = True,
+    until: int | None = None,
 ) -> TrainingReport:
     """Step ``plan.steps`` times over ``batches``, changing ``parameters`` in place.
 
@@ -101,8 +102,8 @@ def train(
     on from it and ends with the same weights as an uninterrupted one. ``on_step(step, loss, learning rate scale)``
     is called after each step. ``identity`` is a digest of data and settings: a checkpoint of another identity is
     refused with :class:`CheckpointMismatch`. Of several processes that train together only one ``writes`` checkpoints;
-    all read them. Raises :class:`TrainingDiverged` on a loss or gradient that is not
-    finite; the last checkpoint stays.
+    all read them. ``until``: pause behind that step, with a checkpoint to go on from; the parameters are then the best
+    so far. Raises :class:`TrainingDiverged` on a loss or gradient that is not finite; the last checkpoint stays.
     """
     report, best, first = TrainingReport(), None, 0
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
@@ -114,7 +115,9 @@ def train(
             first = plan.steps
     started = time.perf_counter() - report.seconds
 
-    for step in range(first, plan.steps):
+    limit = plan.steps if until is None else min(until, plan.steps)
+
+    for step in range(first, limit):
         scale = plan.scale(step)
         for optimizer, rates in zip(optimizers, peaks, strict=True):
             for group, peak in zip(optimizer.param_groups, rates, strict=True):
@@ -148,7 +151,7 @@ def train(
             writes
             and folder is not None
             and plan.checkpoint_every
-            and ((step + 1) % plan.checkpoint_every == 0 or last or report.stopped == "patience")
+            and ((step + 1) % plan.checkpoint_every == 0 or step + 1 == limit or report.stopped == "patience")
         ):
             save_checkpoint(folder, step + 1, parameters, optimizers, report, best, identity)
         if report.stopped == "patience":

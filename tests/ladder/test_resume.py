@@ -115,11 +115,22 @@ def test_killed_between_the_renames_of_a_folder(climb: Any, whole: Any, tmp_path
     assert not [p for p in tmp_path.rglob("*") if p.suffix in (".new", ".old")]
 
 
-@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 5, pytest.param(8, marks=pytest.mark.slow)])
-def test_killed_in_training(climb: Any, whole: Any, tmp_path: Path, step: int) -> None:
+@pytest.mark.parametrize(
+    "whole_way, last",  # which training dies, and whether at its first step or its last
+    [
+        (False, False),
+        (True, False),
+        pytest.param(False, True, marks=pytest.mark.slow),
+        pytest.param(True, True, marks=pytest.mark.slow),
+    ],
+)
+def test_killed_in_training(climb: Any, whole: Any, tmp_path: Path, whole_way: bool, last: bool) -> None:
     class Dying(Watch):
         def training(self, rung: str, candidate: str, at: int, steps: int, loss: float) -> None:
-            if at == step and candidate.endswith("lr0.003"):
+            if (
+                candidate.endswith("-quarter") != whole_way
+                and at >= (steps / 4 if whole_way is False else steps) * last
+            ):
                 raise Killed
 
     with pytest.raises(Killed):

@@ -10,6 +10,7 @@ import pytest
 from rung.adaptation import hash_of
 from rung.ladder import LADDER
 from rung.rungs import Context, Wave
+from rung.rungs.lora import RATES
 from rung.types import Adaptation, Task
 
 UNTRAINED = [rung for rung in LADDER if rung.name != "lora"]
@@ -136,10 +137,14 @@ def test_lora_trains_once_and_counts_its_looks_at_dev(propose, orders: SimpleNam
     def keep(adaptation: Adaptation, built) -> None:
         kept[LORA.name, adaptation.name] = built
 
-    first = flat(propose(LORA, task=task, keep_built=keep))
+    first = flat(propose(LORA, task=task, built=kept, keep_built=keep))
     assert {a.name for a in first} == {name for _, name in kept}
+    quarters = [built for (_, name), built in kept.items() if name.endswith("-quarter")]
+    (whole,) = [built for (_, name), built in kept.items() if not name.endswith("-quarter")]
+    assert len(quarters) == len(RATES) + 1 and all(built.looks == 1 for built in quarters)
+    assert whole.looks + 1 == len(whole.notes["evaluations"]) >= 4  # the first look was the quarter's
+    assert all(whole.cost.build_flops > 2 * built.cost.build_flops for built in quarters)
     for built in kept.values():
-        assert built.looks == len(built.notes["evaluations"]) >= 4
         assert built.cost.labels == 16
         assert built.cost.build_flops > 0
         assert built.cost.trainable_parameters > 0
