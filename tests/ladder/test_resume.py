@@ -127,10 +127,8 @@ def test_killed_between_the_renames_of_a_folder(climb: Any, whole: Any, tmp_path
 def test_killed_in_training(climb: Any, whole: Any, tmp_path: Path, whole_way: bool, last: bool) -> None:
     class Dying(Watch):
         def training(self, rung: str, candidate: str, at: int, steps: int, loss: float) -> None:
-            if (
-                candidate.endswith("-quarter") != whole_way
-                and at >= (steps / 4 if whole_way is False else steps) * last
-            ):
+            ends_at = steps if whole_way else steps / 4
+            if candidate.endswith("-quarter") != whole_way and (at >= ends_at or not last):
                 raise Killed
 
     with pytest.raises(Killed):
