@@ -57,15 +57,16 @@ def episode(
     description: str = "",
     named: bool = True,
     shots: int | None = None,
+    kind: str = "",
 ) -> Exercise:
     """A classification exercise over ``groups`` (name -> a function that draws a text of that group).
 
     named: the names say what the groups are, so that they may be the labels, also with no demonstration at all. The description is
     given only where the names are the labels. Demonstrations are as many of ``shots`` as there is room for, classes in random
-    order, each class at least once where there are enough.
+    order, each class at least once where there are enough. ``kind`` fixes what the label words are: "names", "flipped", "arbitrary".
     """
     names = list(groups)
-    kind = rng.choices(("arbitrary", "names", "flipped"), (5, 4, 1) if named else (1, 0, 0))[0]
+    kind = kind or rng.choices(("arbitrary", "names", "flipped"), (5, 4, 1) if named else (1, 0, 0))[0]
     words = label_words(rng, language, names, kind)
     if shots is None:
         shots = 0 if kind == "names" and rng.random() < 0.25 else rng.choice(SHOTS)

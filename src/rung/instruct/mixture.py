@@ -21,6 +21,8 @@ SHARES: Mapping[str, float] = {
     "source-episodes": 1.0,
     "book-episodes": 1.0,
     "language-episodes": 0.3,
+    "opinion-episodes": 1.5,
+    "opinions": 0.5,
     "arithmetic": 0.5,
     "arithmetic-steps": 1.0,
     "checking": 0.4,
