@@ -279,6 +279,9 @@ def instruct(
     families: Annotated[str | None, typer.Option(help="only these families of exercises: a,b")] = None,
     tokens: Annotated[int, typer.Option(min=1, help="tokens to see, plain text included")] = 10_000_000,
     batch: Annotated[int, typer.Option(min=1024, help="tokens per step")] = 6144,
+    text: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of plain text in a step's tokens")] = 0.25,
+    rate: Annotated[float, typer.Option(min=0.0, help="peak learning rate; above 1e-3 only with half text or more")] = 8e-4,
+    schedule: Annotated[str, typer.Option(help="cosine, wsd, or constant where another stage follows")] = "cosine",
     seed: Annotated[int, typer.Option()] = 0,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -287,7 +290,9 @@ def instruct(
 
     speak(lang)
     shares = SHARES if families is None else chosen([name.strip() for name in families.split(",")])
-    stage = Stage(shares=shares, tokens=tokens, batch=batch, seed=seed)
+    stage = Stage(
+        shares=shares, tokens=tokens, batch=batch, text=text, rate=rate, schedule=cast(Any, schedule), seed=seed
+    )
     folder = instruct(
         open_model(model), texts, tasks, out, stage,
         say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True),

@@ -18,8 +18,7 @@ STAGE = Stage(
     tokens=40 * 512,
     batch=512,
     row=128,
-    muon=6e-3,
-    adam=6e-3,
+    rate=6e-3,
     checkpoint=10,
 )
 PARAGRAPH = "The tide went out and left the boats on the sand. 潮水退去，小船都搁在沙滩上，孩子们拾着贝壳。"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -27,6 +28,7 @@ from rung.instruct.lesson import lesson
 from rung.instruct.mixture import check, draw, family
 from rung.instruct.sources import Sources
 from rung.objectives import sft, token_logprobs
+from rung.precision import Precision, has_fast_bfloat16
 from rung.pretrain.base import Recipe, make_optimizers
 from rung.pretrain.corpus import Stream, encode, find_sources
 from rung.pretrain.record import Curve, hardware
@@ -36,6 +38,7 @@ from rung.types import digest
 MICRO = 4096  # most tokens of one forward
 READS = 8192  # most logits of one forward
 TEXT = "text"  # the source that plain text goes by
+Schedule = Literal["cosine", "wsd", "constant"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,9 @@ class Stage:
     text: float = 0.25  # share of plain text in a step's tokens
     weight: float = 0.3  # of a token of plain text in the loss, beside a token of an answer: answers are few
     row: int = 256  # tokens of a row of plain text
-    muon: float = 8e-4  # 3e-3 unlearned the text: 3.95 to 5.05 nats per token within 160 steps
-    adam: float = 8e-4
+    rate: float = 8e-4  # peak, of Muon and AdamW; 3e-3 unlearned a quarter of text: 3.95 to 5.05 nats within 160 steps
+    schedule: Schedule = "cosine"  # constant: another stage follows
+    precision: Precision = "auto"  # of the products, by autocast; weights and losses are float32
     weight_decay: float = 0.1
     warmup: float = 0.02
     seed: int = 0
@@ -70,7 +74,8 @@ def instruct(
     stream = make_stream(model, texts, out, stage.seed)
     batches = Steps(model, sources, stream, stage)
     steps = math.ceil(stage.tokens / stage.batch)
-    plan = Plan(steps, warmup=stage.warmup, schedule="cosine", floor=0.05, checkpoint_every=stage.checkpoint)
+    plan = Plan(steps, warmup=stage.warmup, schedule=stage.schedule, floor=0.05, checkpoint_every=stage.checkpoint)
+    fast = stage.precision == "bfloat16" or (stage.precision == "auto" and has_fast_bfloat16(model.device))
     curve = Curve(out / "curve.jsonl")
     losses: dict[str, list[float]] = {}
 
@@ -85,7 +90,9 @@ def instruct(
     def loss(micro: Microbatch) -> tuple[torch.Tensor, int]:
         layout = TrainingLayout([len(d.tokens) - 1 for d in micro.documents], device=model.device)
         tokens, positions, read, wanted = (torch.tensor(x, device=model.device) for x in micro.flat())
-        logs = token_logprobs(run(model.hf, layout, tokens, positions, read), wanted)
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=fast):
+            logits = run(model.hf, layout, tokens, positions, read)
+        logs = token_logprobs(logits, wanted)
         parts = logs.detach().split([d.targets for d in micro.documents])
         for d, part in zip(micro.documents, parts, strict=True):
             losses.setdefault(d.source, []).append(-float(part.mean()))
@@ -93,7 +100,7 @@ def instruct(
         return sft(logs * torch.tensor(weights, device=model.device)), micro.targets
 
     model.hf.train()
-    recipe = Recipe(muon=stage.muon, adam=stage.adam, weight_decay=stage.weight_decay)
+    recipe = Recipe(muon=stage.rate, adam=stage.rate, weight_decay=stage.weight_decay)
     report = train(
         plan, dict(model.hf.named_parameters()), make_optimizers(model.hf, recipe), batches, loss,
         folder=out, on_step=on_step, identity=digest(model.sha256, asdict(stage)),
