@@ -33,6 +33,7 @@ SHARES: Mapping[str, float] = {
     "programs": 0.6,
     "splitting": 0.4,
     "composing": 0.4,
+    "reading": 1.0,
 }
 
 
