@@ -34,6 +34,8 @@ SHARES: Mapping[str, float] = {
     "splitting": 0.4,
     "composing": 0.4,
     "reading": 1.0,
+    "copying": 0.5,
+    "cloze": 0.5,
 }
 
 

@@ -68,13 +68,15 @@ def articles(given: Sources, language: Language) -> tuple[Passage, ...]:
     return tuple(p for p in given.passages(WIKI[language]) if 1 < len(p.title) <= 30 and len(p.text) > 300)
 
 
-def sentence(rng: random.Random, given: Sources, language: Language, low: int = 8, high: int = 60) -> str:
+def sentence(
+    rng: random.Random, given: Sources, language: Language, low: int = 8, high: int = 60, *, wiki: bool = False
+) -> str:
     """A clean sentence of ``low`` to ``high`` characters, in English three times as many."""
     times = 1 if language == "zh" else 3
     while True:
-        passage = rng.choice(given.passages(rng.choice(TEXTS[language])))
-        found = rng.choice(sentences(passage.text))
-        if low * times <= len(found) <= high * times and clean(found, language):
+        passage = rng.choice(given.passages(WIKI[language] if wiki else rng.choice(TEXTS[language])))
+        fitting = [s for s in sentences(passage.text) if low * times <= len(s) <= high * times]
+        if fitting and clean(found := rng.choice(fitting), language):
             return found
 
 
