@@ -23,6 +23,8 @@ SHARES: Mapping[str, float] = {
     "language-episodes": 0.3,
     "opinion-episodes": 1.5,
     "opinions": 0.5,
+    "topic-episodes": 1.2,
+    "topics": 0.4,
     "arithmetic": 0.5,
     "arithmetic-steps": 1.0,
     "checking": 0.4,

@@ -38,14 +38,16 @@ def phrases(theme: str, language: Language) -> Sections:
 
 def say(rng: random.Random, sections: Sections, name: str) -> str:
     """A phrase of the section, with its slots filled and, in English, "a" before a vowel as "an"."""
-    return article(_fill(rng, sections, rng.choice(sections[name])))
+    return article(fill(rng, sections, rng.choice(sections[name])))
 
 
-def _fill(rng: random.Random, sections: Sections, text: str) -> str:
+def fill(rng: random.Random, sections: Sections, text: str) -> str:
+    """The text with its slots filled."""
+
     def drawn(slot: re.Match[str]) -> str:
         if limits := _RANGE.fullmatch(slot[1]):
             return str(rng.randint(int(limits[1]), int(limits[2])))
-        return _fill(rng, sections, rng.choice(sections[slot[1]]))
+        return fill(rng, sections, rng.choice(sections[slot[1]]))
 
     return _SLOT.sub(drawn, text)
 
