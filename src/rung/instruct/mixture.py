@@ -38,6 +38,8 @@ SHARES: Mapping[str, float] = {
     "reading": 1.0,
     "copying": 0.5,
     "cloze": 0.5,
+    "ordering": 0.4,
+    "dates": 0.2,
 }
 
 
