@@ -42,7 +42,7 @@ def load_model(name: str, *, dtype: str = "float32", device: str = "auto", conte
     folder = find(name)
     hf, tokenizer = _read(name, folder, number, place)
     check(hf, name)
-    return Model(hf, tokenizer, name=name, sha256=hash_folder(folder), context=context)
+    return Model(hf, tokenizer, name=name, sha256=hash_folder(folder), context=context, folder=folder)
 
 
 def find(name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,13 @@ Choices = Sequence[str] | Sequence[Sequence[str]]
 class Model(Trunk):
     """A frozen causal language model with its tokenizer. Predictions do not depend on ``batch_size``."""
 
-    def __init__(self, hf: PreTrainedModel, tokenizer: Any, *, name: str, sha256: str, context: int | None = None):
+    def __init__(
+        self, hf: PreTrainedModel, tokenizer: Any, *, name: str, sha256: str, context: int | None = None,
+        folder: Path | None = None,
+    ):  # fmt: skip
         super().__init__(hf, context=context)
         self.name = name
+        self.folder = folder  # where it was read from; None for one made in memory
         self.sha256 = sha256
         self.tokenizer = tokenizer
         self.text = Text(tokenizer)

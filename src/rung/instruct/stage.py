@@ -31,7 +31,8 @@ from rung.objectives import sft, token_logprobs
 from rung.precision import Precision, has_fast_bfloat16
 from rung.pretrain.base import Recipe, make_optimizers
 from rung.pretrain.corpus import Stream, encode, find_sources
-from rung.pretrain.record import Curve, hardware
+from rung.pretrain.lineage import Step, keep, lineage, machine
+from rung.pretrain.record import Curve
 from rung.train import Plan, train
 from rung.types import digest
 
@@ -106,10 +107,14 @@ def instruct(
         folder=out, on_step=on_step, identity=digest(model.sha256, asdict(stage)),
     )  # fmt: skip
     model.hf.eval()
+    told = Step(
+        "lessons", report.steps * stage.batch, stage.text, stage.rate, stage.schedule, report.steps, round(report.seconds),
+        stage.seed, machine(), dict(stage.shares), curve.last(stage.shares),
+    )  # fmt: skip
     with replacing(out / "model") as fresh:
         save(model, fresh)
-    told = {"stage": asdict(stage), "steps": report.steps, "seconds": report.seconds, "hardware": hardware()}
-    (out / "report.json").write_text(json.dumps(told), encoding="utf-8")
+        keep(fresh, [*lineage(model.folder), told] if model.folder else [told])
+    (out / "report.json").write_text(json.dumps({"stage": asdict(stage), **asdict(told)}), encoding="utf-8")
     return out / "model"
 
 

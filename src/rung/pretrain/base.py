@@ -19,6 +19,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rung.folders import recover, replacing
 from rung.pretrain.corpus import Rows, Source, Stream, encode, find_sources
+from rung.pretrain.lineage import Step, keep, machine
 from rung.pretrain.loss import NextTokens
 from rung.pretrain.model import shape
 from rung.pretrain.muon import Muon
@@ -27,7 +28,7 @@ from rung.pretrain.progress import Progress, Say, silent
 from rung.pretrain.recipe import Recipe, check, settled
 from rung.pretrain.record import claim
 from rung.pretrain.tokenizer import END_OF_TEXT, PAD, bytes_per_token, load_tokenizer, train_tokenizer
-from rung.train import Plan, train
+from rung.train import Plan, TrainingReport, train
 
 
 def pretrain(texts: Path, out: Path, recipe: Recipe, *, say: Say = print) -> Path:
@@ -61,8 +62,17 @@ def pretrain(texts: Path, out: Path, recipe: Recipe, *, say: Say = print) -> Pat
             with replacing(out / "model") as fresh:
                 model.to(torch.bfloat16).save_pretrained(fresh)
                 tokenizer.save_pretrained(fresh)
+                keep(fresh, [told(recipe, report)])
             progress.finish(report)
     return out / "model"
+
+
+def told(recipe: Recipe, report: TrainingReport) -> Step:
+    """The stage as the model's lineage has it."""
+    return Step(
+        "text", report.steps * recipe.batch, 1.0, recipe.muon, recipe.schedule, report.steps, round(report.seconds),
+        recipe.seed, machine(),
+    )  # fmt: skip
 
 
 def make_tokenizer(out: Path, sources: list[Source], recipe: Recipe, say: Say) -> PreTrainedTokenizerFast:

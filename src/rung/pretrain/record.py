@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,15 @@ class Curve:
         with self.path.open("a", encoding="utf-8") as out:
             out.write(json.dumps({"step": step, **figures, "seconds": seconds}) + "\n")
         return seconds
+
+    def last(self, names: Iterable[str]) -> dict[str, float]:
+        """The last figure of each of these, where there is one."""
+        rows = (
+            [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+            if self.path.exists()
+            else []
+        )
+        return {name: row[name] for row in rows for name in names if name in row}
 
     def _go_on(self, step: int) -> None:
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []

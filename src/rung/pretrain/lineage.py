@@ -1,0 +1,50 @@
+"""``lineage.jsonl`` in a model's folder, a line for every stage of training that made it, the first one first.
+
+Each stage adds itself behind those of the model that it went on from, so the last model knows the whole way it came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rung.pretrain.record import hardware
+
+NAME = "lineage.jsonl"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage: plain text, or lessons with a share of text."""
+
+    stage: str  # text, lessons
+    tokens: int  # seen
+    text: float  # share of plain text
+    rate: float  # peak learning rate of the matrices
+    schedule: str
+    steps: int
+    seconds: int
+    seed: int
+    hardware: str
+    shares: dict[str, float] = field(default_factory=dict)  # families of lessons
+    losses: dict[str, float] = field(default_factory=dict)  # by family at the end, nats per learned token
+
+
+def lineage(folder: Path) -> list[Step]:
+    """The stages that made the model in ``folder``; [] where none are recorded."""
+    path = folder / NAME
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [Step(**json.loads(line)) for line in lines]
+
+
+def keep(folder: Path, stages: Sequence[Step]) -> None:
+    lines = [json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in stages]
+    (folder / NAME).write_text("".join(lines), encoding="utf-8")
+
+
+def machine() -> str:
+    """The GPU, or the processor with its threads, in words."""
+    found = hardware()
+    return found["gpu"] or f"{found['cpu']}, {found['threads']} thread{'s' if found['threads'] != 1 else ''}"
