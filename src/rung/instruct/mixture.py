@@ -25,6 +25,7 @@ SHARES: Mapping[str, float] = {
     "opinions": 0.5,
     "topic-episodes": 1.2,
     "topics": 0.4,
+    "question-types": 0.7,
     "arithmetic": 0.5,
     "arithmetic-steps": 1.0,
     "checking": 0.4,

@@ -6,6 +6,7 @@ Questions are composed from words/*_questions.txt around the titles of encyclope
 from __future__ import annotations
 
 import random
+import re
 from functools import cache, partial
 
 from rung.instruct.episode import ARBITRARY, episode
@@ -47,6 +48,9 @@ ASK: dict[Language, tuple[str, ...]] = {
         "问题分类：{all}", "答案属于哪一类：{all}", "看看这句话在问什么",
     ),
 }  # fmt: skip
+LIFE = re.compile(
+    r"\([^()]*\d{4} ?[–-] ?[^()]*\d{4}\)|\((?:\w+ )?born|\d{4}年.{0,12}[－—–-]\d{4}年|出生于|生于"
+)  # years of a life
 
 
 def question_types(rng: random.Random, sources: Sources) -> Exercise:
@@ -107,10 +111,12 @@ def _proper(text: str) -> str:
 
 @cache
 def _sections(sources: Sources, language: Language) -> Sections:
-    """The phrases with short titles of articles, a name without its brackets, as one more section."""
-    titles = {p.title.split(" (")[0] for p in sources.passages(f"{language}_wiki")}
-    kept = [t for t in sorted(titles) if 1 < len(t) <= (12 if language == "zh" else 24) and "{" not in t]
-    return phrases("questions", language) | {"title": tuple(kept)}
+    """The phrases, with short titles of articles as one more section, and those on people as another."""
+    articles = [(p.title.split(" (")[0], p.text) for p in sources.passages(f"{language}_wiki")]
+    limit = 12 if language == "zh" else 24
+    short = dict(sorted((title, text) for title, text in articles if 1 < len(title) <= limit and "{" not in title))
+    people = tuple(title for title, text in short.items() if LIFE.search(text[:120]))
+    return phrases("questions", language) | {"title": tuple(short), "somebody": people or tuple(short)}
 
 
 FAMILIES: tuple[Family, ...] = (Family("question-types", question_types, ("text:en_wiki", "text:zh_wiki")),)
