@@ -26,6 +26,8 @@ SHARES: Mapping[str, float] = {
     "topic-episodes": 1.2,
     "topics": 0.4,
     "question-types": 0.7,
+    "formats": 0.8,
+    "lookup": 0.6,
     "arithmetic": 0.5,
     "arithmetic-steps": 1.0,
     "checking": 0.4,
