@@ -43,6 +43,12 @@ SHARES: Mapping[str, float] = {
     "cloze": 0.5,
     "ordering": 0.4,
     "dates": 0.2,
+    "translation": 0.5,
+    "titles": 0.4,
+    "simplify": 0.2,
+    "reading-level": 0.2,
+    "instructions": 0.3,
+    "dialogue": 0.3,
 }
 
 
