@@ -19,6 +19,7 @@ from rung.instruct.sources import Sources
 from rung.task.answers import canonical
 from rung.types import Demonstration, Language
 
+SPARE = 1150  # bytes of the room that stay empty: digits and marks are a token each
 Draw = Callable[[random.Random, Language], str]
 
 
@@ -241,11 +242,11 @@ def written(layout: Layout, record: list[tuple[str, str]]) -> str:
 
 def _shown(draw: Callable[[], tuple[str, str]], shots: int, text: str, target: str) -> tuple[Demonstration, ...]:
     """Other records of the same layout, in the room there is; none that exams ask."""
-    room = ROOM - len((text + target).encode())
+    room = ROOM - SPARE - len((text + target).encode())
     found: dict[str, str] = {}
     for _ in range(4 * shots):
         one, its = draw()
-        room -= len((one + its).encode())
+        room -= len((one + its).encode()) + 40  # with the words around it, as in episodes
         if len(found) == shots or room < 0:
             break
         if one != text and not held_out(one):
