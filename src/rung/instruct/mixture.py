@@ -49,6 +49,7 @@ SHARES: Mapping[str, float] = {
     "reading-level": 0.2,
     "instructions": 0.3,
     "dialogue": 0.3,
+    "manners": 0.4,
 }
 
 
