@@ -205,7 +205,9 @@ def greeting(rng: random.Random, language: Language) -> Pair:
 
 
 def who(rng: random.Random, language: Language) -> Pair:
-    return ask(rng, rng.choice(WHO[language]), language), rng.choice(I_AM[language])
+    question = rng.choice(WHO[language])
+    nature = any(word in question for word in ("a person", "a robot", "真人", "机器人"))
+    return ask(rng, question, language), I_AM[language][2] if nature else rng.choice(I_AM[language])
 
 
 def what(rng: random.Random, language: Language) -> Pair:
