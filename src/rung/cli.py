@@ -271,6 +271,32 @@ def pretrain(
 
 
 @cellar.command()
+def clean(
+    texts: Annotated[Path, typer.Argument(help="a folder of folders with train.jsonl (field text), or .jsonl and .txt files")],
+    out: Annotated[Path, typer.Argument(help="where the cleaned texts go, in the same layout, with report.html")],
+    held_out: Annotated[list[Path] | None, typer.Option(help="evaluation sets that must not be in the texts; may be repeated")] = None,
+    languages: Annotated[str, typer.Option(help="documents of these stay: zh,en,fr ...")] = "zh,en",
+    keep: Annotated[str | None, typer.Option(help="reasons for which nothing goes: spam,near-duplicate ...")] = None,
+    samples: Annotated[int, typer.Option(min=0, help="documents of each reason to look at in removed.jsonl")] = 20,
+    lang: Lang = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Clean texts to pre-train on; everything that goes is counted by reason, with samples."""
+    from rung.pretrain.clean import Cleaning
+    from rung.pretrain.clean import clean as clean_texts
+
+    language = speak(lang)
+    how = Cleaning(tuple(held_out or ()), names_in(languages), names_in(keep or ""), samples)
+    figures = clean_texts(
+        texts, out, how, language=language,
+        say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True),
+    )  # fmt: skip
+    if as_json:
+        show_json({**figures, "report": str(out / "report.html")})
+    else:
+        say(language, f"report: {out / 'report.html'}", f"报告：{out / 'report.html'}")
+
+
+@cellar.command()
 def instruct(
     texts: Annotated[Path, typer.Argument(help="a folder of folders, each with train.jsonl and valid.jsonl (field text)")],
     tasks: Annotated[Path, typer.Argument(help="a folder of labelled sets; those that may be passed on are read")],
@@ -329,6 +355,11 @@ def task_options(given: dict[str, Any]) -> Any:
     if given["task_language"]:
         options["language"] = cast(Language, given["task_language"])
     return options
+
+
+def names_in(listed: str) -> tuple[str, ...]:
+    """The names of ``a,b``."""
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
 def open_model(name: str, dtype: str = "float32", batch_size: int | None = None):
