@@ -14,7 +14,7 @@ from rung.pretrain.clean.minhash import bands, signature, similarity
 from rung.pretrain.clean.work import Work
 
 N = 3
-NEAR = 0.6  # similarity from which on a document goes
+NEAR = 0.5  # similarity from which on a document goes
 FEWEST = 20  # units; shorter texts are alike too easily
 
 

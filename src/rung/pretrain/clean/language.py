@@ -22,6 +22,7 @@ ENGLISH = frozenset(
 )
 KNOWN = 0.08  # of the words; a text of another language has a twentieth of that
 KANA = 0.25  # of kana and Han: a Japanese text has half; a Chinese article on Japanese games a tenth
+FEWEST = 40  # characters, of which a model can tell the language
 PART = 600  # characters that the model reads twice
 HAN_IN_A_WORD = 1.5  # characters: so many are weighed as one Latin word
 SCRIPTS = {  # first and last code point
@@ -44,15 +45,15 @@ def only(wanted: Sequence[str]) -> Stage:
     def language(document: Document) -> Finding | None:
         document.language = language_of(document)
         if document.language in wanted or not document.language:
-            return None  # "" has no letters: that is for other stages to say
+            return None  # "" has hardly a letter: that is for other stages to say
         return Finding("language", document.language, excerpt=document.text[:120])
 
     return language
 
 
 def language_of(document: Document) -> str:
-    """``zh``, ``en`` or another code of two letters; "" for a text without letters."""
-    counts = _scripts(document.text)
+    """``zh``, ``en`` or another code of two letters; "" for a text with too few letters to tell."""
+    counts = _scripts(document)
     han, kana = counts["han"], counts["kana"]
     alphabets = counts["letters"] - han - kana - counts["hangul"]
     if not counts["letters"]:
@@ -69,15 +70,18 @@ def language_of(document: Document) -> str:
 def _of_letters(text: str, words: Sequence[str]) -> str:
     if words and sum(map(ENGLISH.__contains__, words)) >= KNOWN * len(words):
         return "en"
+    if len(text) < FEWEST:
+        return ""
     middle = max(PART, len(text) // 2)
     found: str = _model().classify(text[:PART] + " " + text[middle : middle + PART])[0]
     return found
 
 
-def _scripts(text: str) -> dict[str, int]:
+def _scripts(document: Document) -> dict[str, int]:
     """Characters of each script, and letters of any."""
+    text = document.text
     if text.isascii():
-        letters = len(text) - text.count(" ")
+        letters = sum(map(len, document.words))
         return {"han": 0, "kana": 0, "hangul": 0, "latin": letters, "letters": letters}
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     found = {name: int(((codes >= first) & (codes <= last)).sum()) for name, (first, last) in SCRIPTS.items()}

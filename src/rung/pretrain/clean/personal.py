@@ -16,7 +16,9 @@ from rung.pretrain.clean.document import Document, Finding, around
 
 DENSE = 5  # of them, and one in so many units, make a list of people:
 ONE_IN = 20
-NUMBER = re.compile(r"\d(?:[ .\-()]{0,2}\d){6}")  # a text without this and without these has no such data in it
+NUMBER = re.compile(
+    r"\d(?:[ .\-()]{0,2}\d){6}|\d\.\d{1,3}\.\d{1,3}\.\d"
+)  # a text without this and without these has no such data in it
 SIGNS = ("@", "微信", "薇信", "扣扣", "qq", "QQ")
 LIKELY_AREA = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-2]")
 
@@ -35,7 +37,7 @@ def card(number: str) -> bool:
     """Whether it is a bank card: it begins as one (Visa, Mastercard, Amex, UnionPay, JCB) and passes Luhn."""
     digits = [int(c) for c in number if c.isdigit()]
     plain = "".join(map(str, digits))
-    if not re.match(r"4|5[1-5]|2[2-7]|3[47]|62|35", plain) or not (15 <= len(plain) <= 19) or len(set(plain)) < 4:
+    if not re.match(r"4|5[1-5]|2[2-7]|3[47]|62|35", plain) or len(plain) not in (15, 16, 19) or len(set(plain)) < 2:
         return False
     doubled = [d if i % 2 == 0 else d * 2 - 9 * (d > 4) for i, d in enumerate(reversed(digits))]
     return sum(doubled) % 10 == 0
@@ -61,12 +63,12 @@ EDGE, END = r"(?<![\w.\-])", r"(?![\w\-])"
 KINDS: tuple[tuple[str, str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("EMAIL", "@", re.compile(r"[A-Za-z0-9][\w.+\-]{0,63}@(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}", re.A), always),
     ("ID", "", re.compile(r"(?<!\d)\d{17}[\dXx](?![\dA-Za-z])"), identity),
-    ("CARD", "", re.compile(r"(?<![\d.\-])(?:\d{4}[ \-]?){3}\d{3,7}(?![\d\-])|(?<!\d)3[47]\d{2}[ \-]?\d{6}[ \-]?\d{5}(?!\d)"), card),
+    ("CARD", "", re.compile(r"(?<![\d.\-])(?:\d{4}[ \-]?){3}\d{3,7}(?![\dXx\-])|(?<!\d)3[47]\d{2}[ \-]?\d{6}[ \-]?\d{5}(?!\d)"), card),
     ("PHONE", "", re.compile(r"(?<![\d.\-])(?:(?:\+|00)?86[ \-]?)?1[3-9]\d(?:\d{8}|[ \-]\d{4}[ \-]\d{4})(?![\d\-])"), always),
     ("PHONE", "", re.compile(r"(?<![\d.\-])(?:0\d{2,3}[\-—]\d{7,8}|\(0\d{2,3}\)\s?\d{7,8}|（0\d{2,3}）\s?\d{7,8}|[48]00-\d{3,4}-\d{3,4})(?![\d\-])"), always),
     ("PHONE", "", re.compile(r"(?<![\d.\-(])(?:\+?1[ .\-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[.\-])[2-9]\d{2}[.\-]\d{4}(?![\d.\-]\d)"), always),
     ("PHONE", "+", re.compile(r"\+[1-9]\d{0,2}(?:[ \-]?\(?\d{1,4}\)?){2,5}(?!\d)"), international),
-    ("IP", ".", re.compile(r"(?<![\w.\-/])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)"), address),
+    ("IP", ".", re.compile(r"(?<![\w.\-/])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)", re.A), address),
     ("ACCOUNT", "", re.compile(r"(?:(?<![A-Za-z])QQ群?|扣扣)\s*(?:号码?)?\s*(?:[:：]|是|为)?\s*[1-9]\d{4,10}(?!\d)", re.I), always),
     ("ACCOUNT", "", re.compile(r"[微薇]信(?:号码?)?\s*(?:[:：]|是)?\s*[a-z][a-z0-9_\-]{5,19}(?![\w\-])", re.I | re.A), always),
 )  # fmt: skip

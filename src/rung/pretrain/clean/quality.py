@@ -2,7 +2,7 @@
 their counterparts for Chinese, which has no spaces and is counted in characters.
 
     English                                     Chinese
-    mean length of a word 3..10                 mean length of a clause 2..40 characters
+    mean length of a word 3..10                 mean length of a clause 2.5..40 characters
     at least two of the, be, to, of ...         at least 3.5 % of 的一是了不在有人 and the like, classical ones too
     words with a letter, 80 %                   Han and letters, 70 % of letters and digits
     capitals in less than 30 % of letters       (no counterpart)
@@ -27,7 +27,8 @@ PROSE = 100  # units from which shares of stop words are asked for: a short poem
 STOP_WORDS = frozenset(("the", "be", "to", "of", "and", "that", "have", "with"))
 STOP_CHARACTERS = "的一是了不在有人之以为其而也于与中上来和大到我他这个年者所无曰何"
 WORD_LENGTH = (3.0, 10.0)  # mean, in English
-CLAUSE_LENGTH = (2.0, 40.0)  # mean, in Chinese
+CLAUSE_LENGTH = (2.5, 40.0)  # mean, in Chinese; verse has 2.6 at least
+CLAUSE_WORDS = 2.0  # mean, in English, where good texts have 2.4 at least: a list of keywords has one
 STOPS_ZH = 0.035  # of the Han characters; the shared encyclopedia has 0.04 in its driest article
 LETTERED = {"en": 0.8, "zh": 0.7}  # of words; of letters and digits
 CAPITALS = 0.3
@@ -38,6 +39,7 @@ VERSE = 9.0  # characters of a mean clause in verse, at most
 NO_LETTER = re.compile(r"(?<!\S)[^A-Za-z\s]+(?!\S)")
 CAPITAL, DIGITS = re.compile("[A-Z]+"), re.compile(r"\d+")
 CLAUSE = re.compile(r"[，。！？；：、,.!?;:\s「」『』“”（）()《》]+")
+CLAUSE_EN = re.compile(r"[,.;:!?()\n“”\"]+")
 BULLET = re.compile(r"^\s*[-*•●○■◆▪·►➤※]")
 ELLIPSIS = re.compile(r"(?:…|\.\.\.|。。。|\[更多\]|查看更多|read more)\s*$", re.I)
 
@@ -80,6 +82,8 @@ def _english(document: Document) -> Iterator[tuple[str, float, bool]]:
     letters = sum(map(len, words))
     length = letters / max(1, len(words))
     yield "mean word length", length, not WORD_LENGTH[0] <= length <= WORD_LENGTH[1]
+    clauses = sum(bool(part.strip()) for part in CLAUSE_EN.split(text))
+    yield "words in a clause", len(words) / max(1, clauses), len(words) < CLAUSE_WORDS * clauses
     share = 1 - len(NO_LETTER.findall(text)) / max(1, len(text.split()))
     yield "words with a letter", share, share < LETTERED["en"]
     capitals = sum(map(len, CAPITAL.findall(text))) / max(1, letters)
