@@ -25,6 +25,7 @@ class Lesson(Document):
     """A document whose learned tokens lie in several places."""
 
     places: tuple[int, ...] = ()
+    label: bool = False  # what is learned are labels: few tokens, and all of what an episode teaches
 
     @property
     def learned(self) -> Sequence[int]:
@@ -47,7 +48,8 @@ def lesson(model: Model, item: Item, rng: random.Random) -> Lesson | None:
     if closes(item, text, spans):
         tokens.append(model.tokenizer.eos_token_id)
         places.append(len(tokens) - 1)
-    return Lesson(tuple(tokens), 0, item.family, tuple(places))
+    label = isinstance(item, Exercise) and item.kind == "classify"
+    return Lesson(tuple(tokens), 0, item.family, tuple(places), label)
 
 
 def closes(item: Item, text: str, spans: Sequence[Span]) -> bool:

@@ -24,7 +24,8 @@ from rung.documents import Document, Microbatch, pack
 from rung.engine import Model
 from rung.engine.flat import run
 from rung.folders import replacing
-from rung.instruct.lesson import lesson
+from rung.instruct.echo import echo
+from rung.instruct.lesson import Lesson, lesson
 from rung.instruct.mixture import check, draw, family
 from rung.instruct.sources import Sources
 from rung.objectives import sft, token_logprobs
@@ -50,7 +51,9 @@ class Stage:
     tokens: int = 10_000_000  # seen, lessons and text together
     batch: int = 6144  # tokens per step
     text: float = 0.25  # share of plain text in a step's tokens
+    echo: float = 0.1  # share of rows in which pieces of text come again: see echo.py
     weight: float = 0.3  # of a token of plain text in the loss, beside a token of an answer: answers are few
+    label: float = 3.0  # of a token of a label: an episode has few, and they are all it teaches
     row: int = 256  # tokens of a row of plain text
     rate: float = 8e-4  # peak, of Muon and AdamW; 3e-3 unlearned a quarter of text: 3.95 to 5.05 nats within 160 steps
     schedule: Schedule = "cosine"  # constant: another stage follows
@@ -97,7 +100,7 @@ def instruct(
         parts = logs.detach().split([d.targets for d in micro.documents])
         for d, part in zip(micro.documents, parts, strict=True):
             losses.setdefault(d.source, []).append(-float(part.mean()))
-        weights = [stage.weight if d.source == TEXT else 1.0 for d in micro.documents for _ in d.learned]
+        weights = [weight(d, stage) for d in micro.documents for _ in d.learned]
         return sft(logs * torch.tensor(weights, device=model.device)), micro.targets
 
     model.hf.train()
@@ -116,6 +119,13 @@ def instruct(
         keep(fresh, [*lineage(model.folder), told] if model.folder else [told])
     (out / "report.json").write_text(json.dumps({"stage": asdict(stage), **asdict(told)}), encoding="utf-8")
     return out / "model"
+
+
+def weight(document: Document, stage: Stage) -> float:
+    """What a learned token of the document counts in the loss."""
+    if document.source == TEXT:
+        return stage.weight
+    return stage.label if isinstance(document, Lesson) and document.label else 1.0
 
 
 def save(model: Model, folder: Path) -> None:
@@ -143,14 +153,15 @@ class Steps:
         self.model, self.sources, self.stream, self.stage = model, sources, stream, stage
         self.names = sorted(stage.shares)
         self.rows = round(stage.batch * stage.text / stage.row)
+        self.echoes = round(stage.batch * stage.echo / stage.row)
 
     def __call__(self, step: int) -> Sequence[Microbatch]:
-        return pack([*self.lessons(step), *self.text(step)], MICRO, READS)
+        return pack([*self.lessons(step), *self.echo(step), *self.text(step)], MICRO, READS)
 
     def lessons(self, step: int) -> list[Document]:
         """Lessons until the step's tokens are full. A family's share is of the tokens: long ones are drawn more rarely."""
         rng = random.Random(f"{self.stage.seed}:{step}")
-        room = self.stage.batch - self.rows * self.stage.row
+        room = self.stage.batch - (self.rows + self.echoes) * self.stage.row
         made: list[Document] = []
         used = 0
         while True:
@@ -168,6 +179,11 @@ class Steps:
         """Rows of plain text, every token learned."""
         rows = self.stream.rows(step * self.rows, self.rows, self.stage.row)
         return [Document(tuple(row), 1, TEXT) for row in rows.tolist()]
+
+    def echo(self, step: int) -> list[Document]:
+        """Rows in which pieces of the text come again."""
+        rng = random.Random(f"echo {self.stage.seed}:{step}")
+        return [echo(rng, self.stream.tokens, self.stage.row, self.model.text.prefix) for _ in range(self.echoes)]
 
     @cache  # noqa: B019 - as long as the steps live
     def _length(self, name: str) -> float:
