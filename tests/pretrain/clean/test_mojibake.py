@@ -7,7 +7,9 @@ from rung.pretrain.clean.mojibake import mojibake
 
 @pytest.mark.parametrize("one, two", [("utf-8", "latin-1"), ("gb18030", "latin-1"), ("utf-8", "gb18030")])
 def test_a_wrong_decoding_of_chinese_is_undone(document, chinese, one, two):
-    chinese = chinese if two == "latin-1" else "村口有一棵很老的槐树夏天的时候大家都喜欢坐在树下乘凉"  # no byte of it is lost in GBK
+    chinese = (
+        chinese if two == "latin-1" else "村口有一棵很老的槐树夏天的时候大家都喜欢坐在树下乘凉"
+    )  # no byte of it is lost in GBK
     wrong = chinese.encode(one).decode(two)
     assert wrong != chinese
     found = document(wrong)

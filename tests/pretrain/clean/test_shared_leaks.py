@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from rung.instruct.sources import LICENSED, Sources
 from rung.pretrain.clean.document import Document
-from rung.pretrain.clean.heldout import held_out_files
+from rung.pretrain.clean.heldout import _texts, held_out_files
 from rung.pretrain.clean.leaks import Leaks
 from rung.pretrain.clean.read import find_texts
 
@@ -37,6 +38,21 @@ def test_no_text_is_left_that_a_test_split_has(shared):
     found = [finding for document in islice(documents(shared), 0, None, 20) if (finding := leaks(document))]
     assert {"fewglue_boolq", "cmrc2018"} <= {finding.rule for finding in found}
     assert len(found) < 0.03 * 2100
+
+
+@pytest.mark.slow
+def test_our_examples_are_in_no_exercise_and_other_sets_are_in_few(shared):
+    """The labelled sets that exercises are made of. 172 of 432 articles of one are simplified in the other's test split."""
+    sources = Sources(shared / "text", shared / "tasks")
+    rows = {
+        name: [Document(f"{name}:{i}", "\n".join(_texts(row))) for i, row in enumerate(sources.rows(name))]
+        for name in LICENSED
+    }
+    examples = Leaks(sorted([*EXAMPLES.glob("*.csv"), *EXAMPLES.glob("*.jsonl")]))
+    assert [document.place for part in rows.values() for document in part if examples(document)] == []
+    simplified = Leaks([shared / "tasks" / "onestop_simplify" / "test.jsonl"])
+    assert sum(bool(simplified(document)) for document in rows["onestop_english"]) == 172
+    assert not any(simplified(document) for name in ("gsm8k", "tatoeba", "kdconv") for document in rows[name])
 
 
 def test_an_example_in_a_text_would_be_found(english):
