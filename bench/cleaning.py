@@ -32,12 +32,12 @@ SETS = ("waimai_10k", "sst2", "fewclue_eprstmt", "gsm8k", "csl_title")
 SOURCES = ("zh_wiki", "zh_vernacular", "zh_poetry", "zh_law", "en_wiki", "en_books")
 REPAIRED = ("mojibake", "markup", "boilerplate", "personal")
 MEASURE = """
-import resource, sys, time
+import re, sys, time
 from pathlib import Path
 from rung.pretrain.clean import Cleaning, clean
 began = time.perf_counter(), time.process_time()
 figures = clean(Path(sys.argv[1]), Path(sys.argv[2]), Cleaning(tuple(map(Path, sys.argv[3:]))), say=lambda line: None)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024  # ru_maxrss is the parent's too
 print(figures["bytes"]["read"], time.perf_counter() - began[0], time.process_time() - began[1], peak)
 """
 

@@ -173,4 +173,4 @@ def test_the_command(texts, tmp_path, capsys, monkeypatch):
     figures = json.loads(said.out)
     assert figures["removed"]["leak"]["documents"] >= 1 and figures["off"] == ["spam", "harm"]
     assert "language" not in figures["sources"]["web"]
-    assert "web/train:" in said.err
+    assert "web with train:" in said.err

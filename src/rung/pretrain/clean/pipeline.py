@@ -202,5 +202,5 @@ def told(source: Texts, split: str, report: Report) -> str:
     counts = report.sources[source.name]
     gone = ", ".join(f"{name} {counts[name]:,}" for name in [*REASONS, "empty", "unreadable"] if counts[name])
     return (
-        f"{source.name}/{split}: {counts['kept']:,} of {counts['documents']:,} documents stay ({gone or 'none goes'})"
+        f"{source.name} with {split}: {counts['kept']:,} of {counts['documents']:,} documents stay ({gone or 'none goes'})"
     )
