@@ -24,7 +24,7 @@ from rung.documents import Document, Microbatch, pack
 from rung.engine import Model
 from rung.engine.flat import run
 from rung.folders import replacing
-from rung.instruct.echo import echo
+from rung.instruct.echo import echo, records
 from rung.instruct.lesson import Lesson, lesson
 from rung.instruct.mixture import check, draw, family
 from rung.instruct.sources import Sources
@@ -181,9 +181,12 @@ class Steps:
         return [Document(tuple(row), 1, TEXT) for row in rows.tolist()]
 
     def echo(self, step: int) -> list[Document]:
-        """Rows in which pieces of the text come again."""
+        """Rows in which pieces of the text come again, and records of them."""
         rng = random.Random(f"echo {self.stage.seed}:{step}")
-        return [echo(rng, self.stream.tokens, self.stage.row, self.model.text.prefix) for _ in range(self.echoes)]
+        makers = (records, records, echo)
+        return [
+            makers[i % 3](rng, self.stream.tokens, self.stage.row, self.model.text.prefix) for i in range(self.echoes)
+        ]
 
     @cache  # noqa: B019 - as long as the steps live
     def _length(self, name: str) -> float:
