@@ -8,14 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from rung.instruct.clear import clear
 from rung.types import DataError, Language
 
 # Labelled sets that a model may be trained on and passed on with (Apache, MIT, CC BY, CC BY-SA, ODC-By), and their licences.
-# Evaluation-only sets and those of the n-shot study (csl_category) are not here.
+# Evaluation-only sets and those of the n-shot study are not here, nor csl_title and csl_keywords, whose papers are csl_category's.
 LICENSED = {
     "cmrc2018": "CC BY-SA 4.0",
-    "csl_keywords": "Apache-2.0",
-    "csl_title": "Apache-2.0",
     "gsm8k": "MIT",
     "instruction_induction": "MIT",
     "kdconv": "Apache-2.0",
@@ -44,7 +43,7 @@ class Sources:
     """``texts``: a folder of folders with train.jsonl and valid.jsonl; ``tasks``: a folder of labelled sets.
 
     ``exam`` True reads the valid (texts) and dev splits (sets) in place of the training splits, for items that were never trained
-    on; test splits are never read.
+    on; test splits are never read, and rows for training that overlap with one are left out.
     """
 
     texts: Path
@@ -59,17 +58,21 @@ class Sources:
         """The training rows (exam: the dev rows, or the last tenth of the training rows where there is no dev) of a set."""
         if name not in LICENSED:
             raise DataError(f"{name} may not be trained on: known are {', '.join(LICENSED)}", zh=f"{name} 不可用于训练")
-        path = self.tasks / name
-        if name == "self_instruct_seed":
-            rows = _rows(path / "seed_tasks.jsonl")
-        elif self.exam and (path / "dev.jsonl").exists():
-            return _rows(path / "dev.jsonl")
-        else:
-            rows = _rows(path / "train.jsonl")
-        if (path / "dev.jsonl").exists():
-            return rows
+        return _kept(self.tasks, name, self.exam)
+
+
+@cache
+def _kept(tasks: Path, name: str, exam: bool) -> tuple[dict[str, Any], ...]:
+    """The rows of the split; those for training are clear of every test split."""
+    path = tasks / name
+    has_dev = (path / "dev.jsonl").exists()
+    if exam and has_dev:
+        return _rows(path / "dev.jsonl")
+    rows = _rows(path / ("seed_tasks.jsonl" if name == "self_instruct_seed" else "train.jsonl"))
+    if not has_dev:
         held = len(rows) // 10
-        return rows[-held:] if self.exam else rows[:-held]
+        rows = rows[-held:] if exam else rows[:-held]
+    return rows if exam else clear(rows, tasks)
 
 
 @cache

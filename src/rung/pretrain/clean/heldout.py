@@ -54,20 +54,20 @@ def items(path: Path) -> Iterator[tuple[int, list[str]]]:
     with path.open(encoding="utf-8-sig") as lines:
         if path.suffix == ".json":
             rows = json.load(lines)
-            yield from ((n, list(_texts(row))) for n, row in enumerate(rows if isinstance(rows, list) else [rows], 1))
+            yield from ((n, list(strings(row))) for n, row in enumerate(rows if isinstance(rows, list) else [rows], 1))
             return
         for number, line in enumerate(lines, 1):
             try:
-                yield number, list(_texts(json.loads(line)))
+                yield number, list(strings(json.loads(line)))
             except ValueError as error:
                 raise DataError(
                     f"{path}:{number}: not JSON ({error})", zh=f"{path}:{number}：不是 JSON（{error}）"
                 ) from None
 
 
-def _texts(value: Any) -> Iterator[str]:
+def strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, (list, dict)):
         for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner)
+            yield from strings(inner)

@@ -8,7 +8,7 @@ least 8 words or 10 characters: shorter ones are what people say.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,13 @@ class Leaks:
             _, found = self._find(document.units.grams(n), grams)
             once = np.unique(found)
             grams.documents[once] += grams.documents[once] < 255
+
+    def recount(self, documents: Iterable[Document]) -> None:
+        """The first pass over other documents than before."""
+        for grams in self.grams.values():
+            grams.documents[:] = 0
+        for document in documents:
+            self.count(document)
 
     def place(self, item: int) -> tuple[Path, int]:
         """File and line of an item."""

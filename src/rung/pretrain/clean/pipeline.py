@@ -201,6 +201,4 @@ def told(source: Texts, split: str, report: Report) -> str:
     """A line of progress: what the source has lost so far."""
     counts = report.sources[source.name]
     gone = ", ".join(f"{name} {counts[name]:,}" for name in [*REASONS, "empty", "unreadable"] if counts[name])
-    return (
-        f"{source.name} with {split}: {counts['kept']:,} of {counts['documents']:,} documents stay ({gone or 'none goes'})"
-    )
+    return f"{source.name} with {split}: {counts['kept']:,} of {counts['documents']:,} documents stay ({gone or 'none goes'})"
