@@ -17,7 +17,7 @@ from rung.types import UserError
 
 # Of the tokens of all lessons. Episodes lead: learning from the context is what every later part stands on.
 SHARES: Mapping[str, float] = {
-    "mapping-episodes": 2.0,
+    "mapping-episodes": 5.0,
     "article-episodes": 3.0,
     "source-episodes": 1.0,
     "book-episodes": 1.0,

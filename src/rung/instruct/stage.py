@@ -50,12 +50,12 @@ class Stage:
     shares: Mapping[str, float] = field(default_factory=dict)
     tokens: int = 10_000_000  # seen, lessons and text together
     batch: int = 6144  # tokens per step
-    text: float = 0.25  # share of plain text in a step's tokens
-    echo: float = 0.1  # share of rows in which pieces of text come again: see echo.py
-    weight: float = 0.3  # of a token of plain text in the loss, beside a token of an answer: answers are few
+    text: float = 0.35  # share of plain text in a step's tokens
+    echo: float = 0.2  # share of rows in which pieces of text come again: see echo.py
+    weight: float = 0.6  # of a token of plain text in the loss, beside a token of an answer: answers are few
     label: float = 3.0  # of a token of a label: an episode has few, and they are all it teaches
     row: int = 256  # tokens of a row of plain text
-    rate: float = 8e-4  # peak, of Muon and AdamW; 3e-3 unlearned a quarter of text: 3.95 to 5.05 nats within 160 steps
+    rate: float = 2e-3  # peak, of Muon and AdamW; 3e-3 unlearned a quarter of text: 3.95 to 5.05 nats within 160 steps
     schedule: Schedule = "cosine"  # constant: another stage follows
     precision: Precision = "auto"  # of the products, by autocast; weights and losses are float32
     weight_decay: float = 0.1
