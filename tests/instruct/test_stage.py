@@ -52,7 +52,9 @@ def weights(model: Model) -> dict[str, torch.Tensor]:
 def test_it_learns_saves_and_is_equal_after_a_kill(texts, tmp_path):
     whole, said = tiny(), []
     out = instruct(whole, texts, tmp_path, tmp_path / "whole", STAGE, say=said.append)
-    first, last = (float(line.split("arithmetic ")[1].split()[0]) for line in said)
+    *steps, done = said
+    first, last = (float(line.split("arithmetic ")[1].split()[0]) for line in steps)
+    assert done.startswith("done:") and str(out) in done
     assert last < first - 0.5
     saved = load_model(str(out))
     assert saved.encode("你好") == whole.encode("你好")

@@ -7,7 +7,7 @@ from rung.engine.flat import forward_flat
 from rung.engine.flops import Meter
 from rung.engine.generate import Generation
 from rung.engine.layout import Past
-from rung.engine.load import hash_folder, load_model
+from rung.engine.load import hash_folder, load_model, without_bars
 from rung.engine.model import Model
 from rung.engine.score import ChoiceScores
 
@@ -24,4 +24,5 @@ __all__ = [
     "hash_folder",
     "install",
     "load_model",
+    "without_bars",
 ]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -91,26 +93,34 @@ def _read(name: str, folder: Path, dtype: torch.dtype, device: torch.device) -> 
             "(pickled weights are not read, because unpickling runs code)",
             zh=f"{folder} 中没有 *.safetensors 文件；请先用 save_pretrained 转换（pickle 权重会执行代码，故不读取）",
         )
-    bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(folder)
-        hf = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        with without_bars():
+            config = AutoConfig.from_pretrained(folder)
+            hf = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True)
+            tokenizer = AutoTokenizer.from_pretrained(folder)
     except (ValueError, OSError, KeyError, RuntimeError) as error:
         raise ModelError(
             f"{name!r} could not be loaded as a causal language model: {error}",
             zh=f"无法把 {name!r} 作为因果语言模型加载：{error}",
         ) from error
-    finally:
-        if bars:
-            logging.enable_progress_bar()
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(
             f"{name!r} has no tokenizer.json (a fast tokenizer); convert it with transformers first",
             zh=f"{name!r} 没有 tokenizer.json（fast tokenizer）；请先用 transformers 转换",
         )
     return hf.to(device=device).eval(), tokenizer
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Without transformers' progress bars, which would stand between our own lines."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def check(hf: PreTrainedModel, name: str) -> None:

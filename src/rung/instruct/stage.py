@@ -21,7 +21,7 @@ import torch
 
 from rung.attend import TrainingLayout
 from rung.documents import Document, Microbatch, pack
-from rung.engine import Model
+from rung.engine import Model, without_bars
 from rung.engine.flat import run
 from rung.folders import replacing
 from rung.instruct.echo import echo, records
@@ -114,10 +114,11 @@ def instruct(
         "lessons", report.steps * stage.batch, stage.text, stage.rate, stage.schedule, report.steps, round(report.seconds),
         stage.seed, machine(), dict(stage.shares), curve.last(stage.shares),
     )  # fmt: skip
-    with replacing(out / "model") as fresh:
+    with replacing(out / "model") as fresh, without_bars():
         save(model, fresh)
         keep(fresh, [*lineage(model.folder), told] if model.folder else [told])
     (out / "report.json").write_text(json.dumps({"stage": asdict(stage), **asdict(told)}), encoding="utf-8")
+    say(f"done: {told.tokens / 1e6:.1f}M tokens in {told.seconds:,} s; {out}/model")
     return out / "model"
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from rung.engine import without_bars
 from rung.folders import recover, replacing
 from rung.pretrain.corpus import Rows, Source, Stream, encode, find_sources
 from rung.pretrain.lineage import Step, keep, machine
@@ -59,7 +60,7 @@ def pretrain(texts: Path, out: Path, recipe: Recipe, *, say: Say = print) -> Pat
             folder=out, on_step=progress.on_step, identity=identity, writes=here.first,
         )  # fmt: skip
         if here.first:
-            with replacing(out / "model") as fresh:
+            with replacing(out / "model") as fresh, without_bars():
                 model.to(torch.bfloat16).save_pretrained(fresh)
                 tokenizer.save_pretrained(fresh)
                 keep(fresh, [told(recipe, report)])
