@@ -117,7 +117,11 @@ def test_every_rung_has_a_row_in_the_readme_and_a_page(readme: str) -> None:
     rows = re.findall(r"\| \[([\w-]+)\]\((docs/methods/[\w-]+\.md)\) \|", (ROOT / readme).read_text(encoding="utf-8"))
     assert rows == [(rung.name, f"docs/methods/{rung.name}.md") for rung in LADDER]
     pages = {path.stem for path in (DOCS / "methods").glob("*.md")}
-    assert pages == {rung.name for rung in LADDER} | {"pretraining", "cleaning", "lessons"}  # what is no rung: the cellar
+    assert pages == {rung.name for rung in LADDER} | {
+        "pretraining",
+        "cleaning",
+        "lessons",
+    }  # what is no rung: the cellar
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
