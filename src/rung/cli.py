@@ -313,6 +313,7 @@ def instruct(
 ) -> None:  # fmt: skip
     """Teach a base model instructions and learning from its context; goes on from its last checkpoint."""
     from rung.instruct import SHARES, Stage, chosen, instruct
+    from rung.instruct.card import write_card
 
     speak(lang)
     shares = SHARES if families is None else chosen([name.strip() for name in families.split(",")])
@@ -323,8 +324,9 @@ def instruct(
         open_model(model), texts, tasks, out, stage,
         say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True),
     )  # fmt: skip
+    held_out = write_card(texts, tasks, folder, name=out.resolve().name)
     if as_json:
-        show_json({"model": str(folder)})
+        show_json({"model": str(folder), "held_out": held_out})
 
 
 # --- helpers ------------------------------------------------------------------------------------------------------

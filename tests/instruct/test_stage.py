@@ -9,10 +9,12 @@ import torch
 from transformers import LlamaForCausalLM
 
 from rung.engine import Model, install, load_model
+from rung.instruct.card import write_card
 from rung.instruct.sources import Sources
 from rung.instruct.stage import TEXT, Stage, Steps, instruct, make_stream
 from rung.pretrain.model import shape
 from rung.train import CheckpointMismatch
+from rung.types import DataError
 
 STAGE = Stage(
     shares={"arithmetic": 1.0, "checking": 1.0},
@@ -92,3 +94,14 @@ def test_a_step_is_a_function_of_its_number_and_keeps_the_shares(texts, tmp_path
     assert 0.2 < tokens[TEXT] / tokens.total() < 0.3
     assert 0.2 < (tokens["echo"] + tokens["records"]) / tokens.total() < 0.3
     assert 0.6 < tokens["arithmetic"] / tokens["checking"] < 1.7
+
+
+def test_the_card_tells_the_way_the_families_and_the_text(texts, tmp_path):
+    out = instruct(tiny(), texts, tmp_path, tmp_path / "out", replace(STAGE, tokens=4 * 512), say=lambda line: None)
+    with pytest.raises(DataError, match="no lineage"):
+        write_card(texts, tmp_path, tmp_path, name="nothing")
+    found = write_card(texts, tmp_path, out, name="seedling", license="apache-2.0", notes=["It was short."])
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlicense: apache-2.0\n") and "# seedling" in card and "- Note: It was short." in card
+    assert "| lessons | 2,048 | 25 % | 0.006 |" in card and "| arithmetic | 1 |" in card
+    assert f"{found['all']['bits_per_byte']:.3f}" in card and set(found) == {"shore", "all"}

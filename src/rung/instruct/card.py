@@ -1,7 +1,6 @@
 """The model card of a taught model: the base it stands on, each stage of lessons, what it predicts of held-out text now, its limits.
 
-The stages are those of ``lineage.jsonl`` (`rung.pretrain.lineage`). The text's
-figures are measured here; results on tasks come from the benches and are named by the command that makes them.
+The stages are those of ``lineage.jsonl`` (`rung.pretrain.lineage`); the figures on text are measured here.
 """
 
 from __future__ import annotations
@@ -22,27 +21,20 @@ from rung.types import DataError
 
 
 def write_card(
-    texts: Path,
-    tasks: Path,
-    folder: Path,
-    *,
-    name: str,
-    license: str = "other",
-    command: str = "",
-    results: str = "",
-    notes: Sequence[str] = (),
+    texts: Path, tasks: Path, folder: Path, *, name: str, license: str = "other", notes: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Measure the model in ``folder`` on the held-out texts, write its README.md, and return the figures by source.
 
-    Raises DataError where no stage is recorded. ``license`` is the weights', as the hub spells it; ``command`` makes the model again; ``results`` is a section of its own;
-    ``notes`` are sentences on how the runs went.
-    """  # fmt: skip
-    model, stages = load_model(str(folder)), lineage(folder)
+    ``license`` is the weights', as the hub spells it; ``notes`` are sentences on how the runs went. Raises DataError where no
+    stage is recorded.
+    """
+    stages = lineage(folder)
     if not stages:
         raise DataError(
-            f"{folder} has no lineage.jsonl: teach it with `rung pretrain instruct` first",
+            f"{folder} has no lineage.jsonl: teach a model with `rung pretrain instruct` first",
             zh=f"{folder} 中没有 lineage.jsonl：请先运行 rung pretrain instruct",
         )
+    model = load_model(str(folder))
     entries = []
     for source in find_sources(texts):
         documents = list(source.documents("valid"))
@@ -51,8 +43,7 @@ def write_card(
         )
     parts = [
         front(entries, license), f"# {name}\n", summary(model.parameters, model.context, stages, entries),
-        made(stages, notes), data(entries), sets(stages, tasks), *([results] if results else []), limits(entries),
-        use(command, name),
+        made(stages, notes), data(entries), sets(stages, tasks), limits(entries), use(name),
     ]  # fmt: skip
     (folder / "README.md").write_text("\n".join(parts), encoding="utf-8")
     whole = reduce(add, (entry.held_out for entry in entries))
@@ -60,13 +51,13 @@ def write_card(
 
 
 def summary(parameters: int, context: int, stages: Sequence[Step], entries: Sequence[Entry]) -> str:
-    seen = sum(stage.tokens for stage in stages)
+    """What it is, with the one figure."""
     whole = bits(reduce(add, (entry.held_out for entry in entries)))
+    begun = ", made from nothing" if stages[0].stage == "text" else ""
     return (
-        f"A small bilingual language model of {parameters:,} parameters (Llama architecture, context {context:,}, byte-level "
-        f"BPE), made from nothing by `rung pretrain` on {seen:,} tokens of Chinese and English text and exercises. It was "
-        f"taught to follow a written instruction, to learn from examples in its prompt, and a chat form. Held-out bits per "
-        f"byte: **{whole}**.\n"
+        f"A language model of {parameters:,} parameters (context {context:,}){begun}, taught by `rung pretrain instruct`; the "
+        f"stages below saw {sum(one.tokens for one in stages):,} tokens of text and lessons. Held-out bits per byte: "
+        f"**{whole}**.\n"
     )
 
 
@@ -136,6 +127,5 @@ def limits(entries: Sequence[Entry]) -> str:
     return "\n".join(["## Limits\n", *lines, ""])
 
 
-def use(command: str, name: str) -> str:
-    again = f"## Make it again\n\n    {command}\n\n" if command else ""
-    return f"{again}## Use it\n\n```python\n{USE.format(name=name)}```\n\nOr: `rung climb data.csv --model path/to/{name}`.\n"
+def use(name: str) -> str:
+    return f"## Use it\n\n```python\n{USE.format(name=name)}```\n\nOr: `rung climb data.csv --model path/to/{name}`.\n"
