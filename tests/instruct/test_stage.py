@@ -14,7 +14,7 @@ from rung.instruct.sources import Sources
 from rung.instruct.stage import TEXT, Stage, Steps, instruct, make_stream
 from rung.pretrain.model import shape
 from rung.train import CheckpointMismatch
-from rung.types import DataError
+from rung.types import DataError, UserError
 
 STAGE = Stage(
     shares={"arithmetic": 1.0, "checking": 1.0},
@@ -105,3 +105,12 @@ def test_the_card_tells_the_way_the_families_and_the_text(texts, tmp_path):
     assert card.startswith("---\nlicense: apache-2.0\n") and "# seedling" in card and "- Note: It was short." in card
     assert "| lessons | 2,048 | 25 % | 0.006 |" in card and "| arithmetic | 1 |" in card
     assert f"{found['all']['bits_per_byte']:.3f}" in card and set(found) == {"shore", "all"}
+
+
+@pytest.mark.parametrize(
+    "wrong, told", [({"schedule": "linear"}, "no schedule 'linear'"), ({"text": 0.9}, "nothing is left")]
+)
+def test_a_stage_that_cannot_be_is_refused_before_anything_is_written(texts, tmp_path, wrong, told):
+    with pytest.raises(UserError, match=told):
+        instruct(tiny(), texts, tmp_path, tmp_path / "out", replace(STAGE, **wrong), say=lambda line: None)
+    assert not (tmp_path / "out").exists()

@@ -7,7 +7,10 @@ episode.py   few-shot classification episodes out of any groups of texts
 holdout.py   which questions are never trained on
 mixture.py   which families, in which shares; drawing for training and for exams
 lesson.py    an item as tokens, and which of them are learned
+echo.py      rows in which pieces of text come again, which teach looking back
+clear.py     labelled rows that overlap with a test split are left out
 stage.py     the training: lessons and plain text together, through the one loop
+card.py      the model card of what was taught
 exam.py      fresh items asked and answered, for measuring
 """
 

@@ -116,7 +116,7 @@ def limits(entries: Sequence[Entry]) -> str:
         "- Very small: it knows few facts, and what it states may be false. Use it to learn, to test, and as a base for "
         "adaptations, not as a source of knowledge.",
         "- It was taught the templates of `rung.prompts`; other wordings work less well. Of skills it has the simple forms only.",
-        "- Nothing was filtered for offence or bias, personal names of the sources are in it, and old works carry the views of "
+        "- Beyond what `rung pretrain clean` takes out, nothing was filtered for offence or bias; personal names of the sources are in it, and old works carry the views of "
         "their time.",
     ]
     if share:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -35,7 +35,7 @@ from rung.pretrain.corpus import Stream, encode, find_sources
 from rung.pretrain.lineage import Step, keep, lineage, machine
 from rung.pretrain.record import Curve
 from rung.train import Plan, train
-from rung.types import digest
+from rung.types import UserError, digest
 
 MICRO = 4096  # most tokens of one forward
 READS = 8192  # most logits of one forward
@@ -72,6 +72,7 @@ def instruct(
     Raises DataError for texts or sets that are not there, UserError for a family that does not exist, and
     CheckpointMismatch where ``out`` was begun with other settings.
     """
+    possible(stage)
     sources = Sources(texts, tasks)
     check(sources, stage.shares)
     out.mkdir(parents=True, exist_ok=True)
@@ -120,6 +121,21 @@ def instruct(
     (out / "report.json").write_text(json.dumps({"stage": asdict(stage), **asdict(told)}), encoding="utf-8")
     say(f"done: {told.tokens / 1e6:.1f}M tokens in {told.seconds:,} s; {out}/model")
     return out / "model"
+
+
+def possible(stage: Stage) -> None:
+    """UserError for a schedule that there is not, or for shares of text and echoes that leave no room for lessons."""
+    if stage.schedule not in get_args(Schedule):
+        raise UserError(
+            f"no schedule {stage.schedule!r}: type one of {', '.join(get_args(Schedule))}",
+            zh=f"没有 {stage.schedule!r} 这种学习率曲线：可选 {'、'.join(get_args(Schedule))}",
+        )
+    if stage.text + stage.echo >= 1:
+        raise UserError(
+            f"{stage.text:g} of a step is text and {stage.echo:g} is echoes of it: nothing is left for lessons; "
+            f"type a --text below {1 - stage.echo:g}",
+            zh=f"一步中文本占 {stage.text:g}，其回声占 {stage.echo:g}，没有留给练习的位置；请把 --text 写得小于 {1 - stage.echo:g}",
+        )
 
 
 def weight(document: Document, stage: Stage) -> float:

@@ -74,17 +74,14 @@ class Curve:
 
     def last(self, names: Iterable[str]) -> dict[str, float]:
         """The last figure of each of these, where there is one."""
-        rows = (
-            [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
-            if self.path.exists()
-            else []
-        )
-        return {name: row[name] for row in rows for name in names if name in row}
+        return {name: row[name] for row in self._rows() for name in names if name in row}
+
+    def _rows(self) -> list[dict[str, Any]]:
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        return [json.loads(line) for line in lines]
 
     def _go_on(self, step: int) -> None:
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        rows = [json.loads(line) for line in lines]
-        kept = [row for row in rows if row["step"] < step]
+        kept = [row for row in self._rows() if row["step"] < step]
         self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
         self.before = kept[-1]["seconds"] if kept else 0.0
         self.fresh = False

@@ -66,6 +66,7 @@ def items(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def strings(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (list, dict)):
