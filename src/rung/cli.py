@@ -304,8 +304,9 @@ def instruct(
     model: ModelName = "sprout",
     families: Annotated[str | None, typer.Option(help="only these families of exercises: a,b")] = None,
     tokens: Annotated[int, typer.Option(min=1, help="tokens to see, plain text included")] = 10_000_000,
-    batch: Annotated[int, typer.Option(min=1024, help="tokens per step")] = 6144,
+    batch: Annotated[int, typer.Option(min=1024, help="tokens per step")] = 8192,
     text: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of plain text in a step's tokens")] = 0.35,
+    echo: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of rows in which pieces of text come again")] = 0.15,
     rate: Annotated[float, typer.Option(min=0.0, help="peak learning rate; 3e-3 unlearns the text")] = 2e-3,
     schedule: Annotated[str, typer.Option(help="cosine, wsd, or constant where another stage follows")] = "cosine",
     seed: Annotated[int, typer.Option()] = 0,
@@ -318,8 +319,9 @@ def instruct(
     speak(lang)
     shares = SHARES if families is None else chosen([name.strip() for name in families.split(",")])
     stage = Stage(
-        shares=shares, tokens=tokens, batch=batch, text=text, rate=rate, schedule=cast(Any, schedule), seed=seed
-    )
+        shares=shares, tokens=tokens, batch=batch, text=text, echo=echo, rate=rate,
+        schedule=cast(Any, schedule), seed=seed,
+    )  # fmt: skip
     folder = instruct(
         open_model(model), texts, tasks, out, stage,
         say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True),

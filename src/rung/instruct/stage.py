@@ -1,9 +1,10 @@
 """The second stage of a base model: lessons and plain text together, all weights, through the one loop.
 
     families, shares --(mixture)--> items --(lesson)--> tokens
-    texts ---------------------------(Stream)---------> tokens     } one step: pack to a budget of tokens, train
+    texts ---------------------------(Stream)---------> tokens     } one step: rows of a few fixed shapes, train
 
-A step is a pure function of the seed and its number, so a run that goes on after a kill repeats nothing.
+A step is a pure function of the seed and its number, so a run that goes on after a kill repeats nothing. The shapes are fixed so that
+the step can be compiled: text in short rows, lessons in rows of twice that, in every fourth step of the whole context.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,27 +20,25 @@ from typing import Literal, get_args
 
 import torch
 
-from rung.attend import TrainingLayout
-from rung.documents import Document, Microbatch, pack
+from rung.documents import Document
 from rung.engine import Model, without_bars
-from rung.engine.flat import run
 from rung.folders import replacing
 from rung.instruct.echo import echo, records
 from rung.instruct.lesson import Lesson, lesson
 from rung.instruct.mixture import check, draw, family
+from rung.instruct.rows import Rows, fill
 from rung.instruct.sources import Sources
-from rung.objectives import sft, token_logprobs
 from rung.precision import Precision, has_fast_bfloat16
 from rung.pretrain.base import Recipe, make_optimizers
 from rung.pretrain.corpus import Stream, encode, find_sources
 from rung.pretrain.lineage import Step, keep, lineage, machine
+from rung.pretrain.loss import TokenLosses
 from rung.pretrain.record import Curve
 from rung.train import Plan, train
 from rung.types import UserError, digest
 
-MICRO = 4096  # most tokens of one forward
-READS = 8192  # most logits of one forward
 TEXT = "text"  # the source that plain text goes by
+LONG = 4  # every so many steps the lessons' rows are of the whole context; those between have no longer lessons than their rows
 Schedule = Literal["cosine", "wsd", "constant"]
 
 
@@ -49,18 +48,19 @@ class Stage:
 
     shares: Mapping[str, float] = field(default_factory=dict)
     tokens: int = 10_000_000  # seen, lessons and text together
-    batch: int = 6144  # tokens per step
+    batch: int = 8192  # tokens per step
     text: float = 0.35  # share of plain text in a step's tokens
-    echo: float = 0.2  # share of rows in which pieces of text come again: see echo.py
+    echo: float = 0.15  # share of rows in which pieces of text come again: see echo.py
     weight: float = 0.6  # of a token of plain text in the loss, beside a token of an answer: answers are few
     label: float = 3.0  # of a token of a label: an episode has few, and they are all it teaches
-    row: int = 256  # tokens of a row of plain text
+    row: int = 256  # tokens of a row of plain text; a row of lessons has twice as many
     rate: float = 2e-3  # peak, of Muon and AdamW; 3e-3 unlearned a quarter of text: 3.95 to 5.05 nats within 160 steps
     schedule: Schedule = "cosine"  # constant: another stage follows
     precision: Precision = "auto"  # of the products, by autocast; weights and losses are float32
     weight_decay: float = 0.1
     warmup: float = 0.02
     seed: int = 0
+    compile: bool = True  # worth it from some minutes of training on
     checkpoint: int = 50  # steps; a kill loses at most so many
 
 
@@ -92,17 +92,17 @@ def instruct(
             shown = "  ".join(f"{name} {mean:.2f}" for name, mean in means.items())
             say(f"step {step + 1}/{steps}  {seconds:.0f}s  {shown}")
 
-    def loss(micro: Microbatch) -> tuple[torch.Tensor, int]:
-        layout = TrainingLayout([len(d.tokens) - 1 for d in micro.documents], device=model.device)
-        tokens, positions, read, wanted = (torch.tensor(x, device=model.device) for x in micro.flat())
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=fast):
-            logits = run(model.hf, layout, tokens, positions, read)
-        logs = token_logprobs(logits, wanted)
-        parts = logs.detach().split([d.targets for d in micro.documents])
-        for d, part in zip(micro.documents, parts, strict=True):
-            losses.setdefault(d.source, []).append(-float(part.mean()))
-        weights = [weight(d, stage) for d in micro.documents for _ in d.learned]
-        return sft(logs * torch.tensor(weights, device=model.device)), micro.targets
+    module = TokenLosses(model.hf, mark=model.tokenizer.eos_token_id, precision="bfloat16" if fast else "float32")
+    forward = torch.compile(module, dynamic=False) if stage.compile else module
+
+    def loss(rows: Rows) -> tuple[torch.Tensor, int]:
+        tokens, starts, weights = (
+            torch.from_numpy(x).to(model.device) for x in (rows.tokens, rows.starts, rows.weights)
+        )
+        found = forward(tokens, starts)
+        for source, part in rows.by_source(found.detach().float().cpu().numpy()):
+            losses.setdefault(source, []).append(part)
+        return (found * weights).sum(), rows.targets
 
     model.hf.train()
     recipe = Recipe(muon=stage.rate, adam=stage.rate, weight_decay=stage.weight_decay)
@@ -138,13 +138,6 @@ def possible(stage: Stage) -> None:
         )
 
 
-def weight(document: Document, stage: Stage) -> float:
-    """What a learned token of the document counts in the loss."""
-    if document.source == TEXT:
-        return stage.weight
-    return stage.label if isinstance(document, Lesson) and document.label else 1.0
-
-
 def save(model: Model, folder: Path) -> None:
     """The model in bfloat16 with its tokenizer, as a Hugging Face folder; the model itself keeps its precision."""
     weights = {
@@ -164,33 +157,35 @@ def make_stream(model: Model, texts: Path, out: Path, seed: int) -> Stream:
 
 
 class Steps:
-    """``steps(n)``: the microbatches of step n, lessons by their shares and rows of plain text."""
+    """``steps(n)``: the rows of step n, of plain text with its echoes and of lessons by their shares."""
 
     def __init__(self, model: Model, sources: Sources, stream: Stream, stage: Stage):
         self.model, self.sources, self.stream, self.stage = model, sources, stream, stage
         self.names = sorted(stage.shares)
+        self.words = stream.tokens[stream.tokens != model.tokenizer.eos_token_id]  # the text without its marks
         self.rows = round(stage.batch * stage.text / stage.row)
         self.echoes = round(stage.batch * stage.echo / stage.row)
+        self.room = stage.batch - (self.rows + self.echoes) * stage.row
 
-    def __call__(self, step: int) -> Sequence[Microbatch]:
-        return pack([*self.lessons(step), *self.echo(step), *self.text(step)], MICRO, READS)
+    def __call__(self, step: int) -> list[Rows]:
+        length = self.length(step)
+        found = [fill(self.lessons(step), max(1, self.room // length), length, self.weight)]
+        plain = [*self.text(step), *self.echo(step)]
+        return [*found, fill(iter(plain), len(plain), self.stage.row, self.weight)] if plain else found
 
-    def lessons(self, step: int) -> list[Document]:
-        """Lessons until the step's tokens are full. A family's share is of the tokens: long ones are drawn more rarely."""
+    def length(self, step: int) -> int:
+        """Tokens of a row of lessons in that step."""
+        return self.model.context if step % LONG == LONG - 1 else min(2 * self.stage.row, self.model.context)
+
+    def lessons(self, step: int) -> Iterator[Lesson]:
+        """Lessons without end. A family's share is of the tokens: long ones are drawn more rarely."""
         rng = random.Random(f"{self.stage.seed}:{step}")
-        room = self.stage.batch - (self.rows + self.echoes) * self.stage.row
-        made: list[Document] = []
-        used = 0
+        weights = [self.stage.shares[name] / self._length(name) for name in self.names]
         while True:
-            weights = [self.stage.shares[name] / self._length(name) for name in self.names]
             name = rng.choices(self.names, weights)[0]
             found = lesson(self.model, draw(family(name), rng, self.sources), rng)
-            if found is None:
-                continue
-            if used + len(found.tokens) > room and made:
-                return made
-            made.append(found)
-            used += len(found.tokens)
+            if found is not None:
+                yield found
 
     def text(self, step: int) -> list[Document]:
         """Rows of plain text, every token learned."""
@@ -201,9 +196,13 @@ class Steps:
         """Rows in which pieces of the text come again, and records of them."""
         rng = random.Random(f"echo {self.stage.seed}:{step}")
         makers = (records, records, echo)
-        return [
-            makers[i % 3](rng, self.stream.tokens, self.stage.row, self.model.text.prefix) for i in range(self.echoes)
-        ]
+        return [makers[i % 3](rng, self.words, self.stage.row, self.model.text.prefix) for i in range(self.echoes)]
+
+    def weight(self, document: Document) -> float:
+        """What a learned token of the document counts in the loss."""
+        if document.source == TEXT:
+            return self.stage.weight
+        return self.stage.label if isinstance(document, Lesson) and document.label else 1.0
 
     @cache  # noqa: B019 - as long as the steps live
     def _length(self, name: str) -> float:

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from transformers import LlamaForCausalLM
 
 
-class NextTokens(nn.Module):
-    """Rows of tokens [rows, length + 1] -> the sum of their losses in nats, all but each row's first token predicted.
+class TokenLosses(nn.Module):
+    """Rows of tokens [rows, length + 1] -> the loss in nats of all but each row's first token [rows, length].
 
     mark: the token that stands before each document, where attention is to end; None lets it cross.
     precision: of the products, by autocast; the softmax over the vocabulary is always in float32.
@@ -35,16 +35,26 @@ class NextTokens(nn.Module):
         assert precision in ("float32", "bfloat16"), f"{precision}: recipe.settled decides what auto is"
         self.model, self.mark, self.precision = model, mark, precision
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, starts: Tensor | None = None) -> Tensor:
+        """``starts`` [rows, length], bool: where documents begin besides at a mark."""
         inputs, wanted = tokens[:, :-1], tokens[:, 1:]
-        mask = None if self.mark is None else same_document(inputs, self.mark)
+        mask = None if self.mark is None and starts is None else same_document(inputs, self.mark, starts)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             states = self.model.model(input_ids=inputs, attention_mask=mask, use_cache=False).last_hidden_state
             logits = self.model.lm_head(states)
-        return F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), reduction="sum")
+        losses = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), reduction="none")
+        return losses.view(wanted.shape)
 
 
-def same_document(tokens: Tensor, mark: int) -> Tensor:
-    """Who may look at whom in rows [rows, length]: bool [rows, 1, length, length], causal, never across a mark."""
-    document = (tokens == mark).cumsum(1)
+class NextTokens(TokenLosses):
+    """Rows of tokens [rows, length + 1] -> the sum of their losses in nats."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return super().forward(tokens).sum()
+
+
+def same_document(tokens: Tensor, mark: int | None, starts: Tensor | None = None) -> Tensor:
+    """Who may look at whom in rows [rows, length]: bool [rows, 1, length, length], causal, never across a mark or a start."""
+    begins = torch.zeros_like(tokens, dtype=torch.bool) if mark is None else tokens == mark
+    document = (begins if starts is None else begins | starts).cumsum(1)
     return (document[:, None, :, None] == document[:, None, None, :]).tril()
