@@ -13,16 +13,17 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
-from rung.adapters import LoraConfig, LoraHandle, attach, save
+from rung.adapters import Handle, LoraConfig, attach, save
 from rung.attend import TrainingLayout
 from rung.documents import Batches, Document, Microbatch, check
 from rung.engine import Model
 from rung.engine.attention import NAME as FLAT
 from rung.engine.flat import run
+from rung.engine.layout import Past
 from rung.memory import PeakMemory
 from rung.objectives import sft, token_logprobs
 from rung.precision import Precision, has_fast_bfloat16, rounded
@@ -61,7 +62,7 @@ class Hyperparameters:
 class Trained:
     """The adapter (attached, with its best weights), the curves, and what it took."""
 
-    handle: LoraHandle
+    handle: Handle
     report: TrainingReport
     cost: Cost
 
@@ -69,7 +70,7 @@ class Trained:
 def finetune(
     model: Model,
     documents: Sequence[Document],
-    method: LoraConfig = LoraConfig(),
+    method: Any = LoraConfig(),
     hyperparameters: Hyperparameters = Hyperparameters(),
     *,
     evaluate: Callable[[], float] | None = None,
@@ -86,10 +87,10 @@ def finetune(
     Raises :class:`rung.types.DataError` for documents that do not fit the context, and
     :class:`rung.train.TrainingDiverged`; the model is then as it was before.
     """
-    check(documents, model.context)
     attention = model.hf.config.get_text_config()._attn_implementation
     assert attention == FLAT, f"attention was switched to {attention!r}: packed documents would see each other"
     settings = hyperparameters
+    check(documents, model.context)
     batches = Batches(
         documents,
         batch=settings.batch,
@@ -109,6 +110,7 @@ def finetune(
     )
     handle = attach(model.hf, method, seed)
     try:
+        check(documents, model.context)  # a soft prompt leaves less room
         optimizer = torch.optim.AdamW(
             list(handle.parameters.values()), lr=settings.learning_rate, weight_decay=settings.weight_decay,
             betas=(0.9, 0.95 if steps < 200 else 0.999), fused=True,
@@ -121,7 +123,7 @@ def finetune(
                 handle.parameters,
                 [optimizer],
                 batches,
-                lambda micro: document_loss(model, micro),
+                lambda micro: document_loss(model, micro, handle.past()),
                 evaluate=None if evaluate is None else lambda: base.evaluate(evaluate),
                 folder=folder,
                 on_step=on_step,
@@ -143,18 +145,18 @@ def finetune(
     return Trained(handle, report, cost)
 
 
-def document_loss(model: Model, micro: Microbatch) -> tuple[torch.Tensor, int]:
-    """Summed loss over the targets of one packed forward, and their number."""
-    layout = TrainingLayout([len(d.tokens) - 1 for d in micro.documents], device=model.device)
+def document_loss(model: Model, micro: Microbatch, past: Past | None = None) -> tuple[torch.Tensor, int]:
+    """Summed loss over the targets of one packed forward behind ``past``, and their number."""
+    layout = TrainingLayout([len(d.tokens) - 1 for d in micro.documents], past=past, device=model.device)
     tokens, positions, read, labels = (torch.tensor(x, device=model.device) for x in micro.flat())
-    logits = run(model.hf, layout, tokens, positions, read)
+    logits = run(model.hf, layout, tokens, positions + (0 if past is None else past.position), read)
     return sft(token_logprobs(logits, labels)), micro.targets
 
 
 class Base:
     """The frozen base while an adapter trains on it: rounded for the steps, in its own precision for evaluations."""
 
-    def __init__(self, model: Model, handle: LoraHandle, precision: Precision):
+    def __init__(self, model: Model, handle: Handle, precision: Precision):
         self.model, self.handle = model, handle
         fast = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(model.device))
         self.dtype = torch.bfloat16 if fast else model.hf.dtype if precision == "auto" else torch.float32
@@ -183,11 +185,11 @@ class Base:
             self.__enter__()
 
 
-def training_flops(model: Model, handle: LoraHandle, documents: Sequence[Document]) -> float:
+def training_flops(model: Model, handle: Handle, documents: Sequence[Document]) -> float:
     """Operations of one step over ``documents`` (METHODS: forward 2 N, gradients of the activations 2 N, per token).
 
     Attention and the head at the answers' positions cost twice their forward again in the backward (attention) and
-    once (the frozen head); A and B cost 2 forward, 2 for the activations and 2 for themselves.
+    once (the frozen head); what the method adds it says itself.
     """
     tokens = sum(len(d.tokens) - 1 for d in documents)
     pairs = sum((len(d.tokens) - 1) * len(d.tokens) / 2 for d in documents)
@@ -195,5 +197,4 @@ def training_flops(model: Model, handle: LoraHandle, documents: Sequence[Documen
     linear, attention, head = (
         model.shape.forward(tokens, 0, 0), model.shape.forward(0, pairs, 0), model.shape.forward(0, 0, reads)
     )  # fmt: skip
-    adapter = 2.0 * sum(p.numel() for p in handle.parameters.values()) * tokens
-    return 2 * linear + 3 * attention + 2 * head + 3 * adapter
+    return 2 * linear + 3 * attention + 2 * head + handle.flops(model.shape, tokens)

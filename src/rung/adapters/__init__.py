@@ -7,8 +7,8 @@ with attached(hf, folder): ...                     # any method: the folder says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,8 +16,15 @@ from typing import Any, Protocol
 from torch import nn
 from transformers import PreTrainedModel
 
-from rung.adapters import lora, peft_format
+from rung.adapters import lora, p_tuning, p_tuning_v2, peft_format, prefix_tuning, prompt_tuning, soft_format
 from rung.adapters.lora import LoraConfig, LoraHandle
+from rung.adapters.p_tuning import PTuningConfig
+from rung.adapters.p_tuning_v2 import PTuningV2Config
+from rung.adapters.prefix_tuning import PrefixTuningConfig
+from rung.adapters.prompt_tuning import PromptTuningConfig
+from rung.adapters.soft import SoftHandle
+from rung.engine.flops import Shape
+from rung.engine.layout import Past
 from rung.types import AdaptationError
 
 
@@ -29,7 +36,12 @@ class Handle(Protocol):
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]: ...
+    @property
+    def kept(self) -> int: ...
+    def past(self) -> Past | None: ...
+    def flops(self, shape: Shape, tokens: int) -> float: ...
     def train(self, training: bool = True) -> None: ...
+    def merged(self) -> AbstractContextManager[None]: ...
     def merge(self) -> None: ...
     def unmerge(self) -> None: ...
     def detach(self) -> None: ...
@@ -37,21 +49,44 @@ class Handle(Protocol):
 
 @dataclass(frozen=True)
 class Method:
-    """How a kind of adapter is begun, written and read; ``peft_type`` is its name in PEFT's configuration."""
+    """How a kind of adapter is begun, written and read.
 
-    peft_type: str
+    ``mine``: whether a folder with this PEFT configuration holds one. Two methods may share a ``peft_type``.
+    """
+
     config: type
     attach: Callable[..., Any]
     save: Callable[..., None]
     load: Callable[[PreTrainedModel, Path], Any]
+    mine: Callable[[Mapping[str, Any]], bool]
 
 
+KNOWN = ("LORA", "PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING")  # of PEFT's types
 ADAPTERS: dict[str, Method] = {
-    "lora": Method("LORA", LoraConfig, lora.attach, peft_format.save_lora, peft_format.load_lora),
-}
+    "prompt-tuning": Method(
+        PromptTuningConfig, prompt_tuning.attach, soft_format.save, soft_format.load,
+        lambda config: config["peft_type"] == "PROMPT_TUNING",
+    ),
+    "p-tuning": Method(
+        PTuningConfig, p_tuning.attach, soft_format.save, soft_format.load,
+        lambda config: config["peft_type"] == "P_TUNING",
+    ),
+    "prefix-tuning": Method(
+        PrefixTuningConfig, prefix_tuning.attach, soft_format.save, soft_format.load,
+        lambda config: config["peft_type"] == "PREFIX_TUNING" and bool(config.get("prefix_projection")),
+    ),
+    "p-tuning-v2": Method(
+        PTuningV2Config, p_tuning_v2.attach, soft_format.save, soft_format.load,
+        lambda config: config["peft_type"] == "PREFIX_TUNING" and not config.get("prefix_projection"),
+    ),
+    "lora": Method(
+        LoraConfig, lora.attach, peft_format.save_lora, peft_format.load_lora,
+        lambda config: config["peft_type"] == "LORA",
+    ),
+}  # fmt: skip
 
 
-def attach(hf: PreTrainedModel, config: LoraConfig, seed: int = 0) -> LoraHandle:
+def attach(hf: PreTrainedModel, config: Any, seed: int = 0) -> Handle:
     """A fresh adapter on ``hf``, of the method that ``config`` belongs to."""
     method = next(m for m in ADAPTERS.values() if m.config is type(config))
     return method.attach(hf, config, seed)
@@ -64,11 +99,11 @@ def save(handle: Handle, folder: Path, *, base: str = "") -> None:
 
 def attach_folder(hf: PreTrainedModel, folder: Path) -> Handle:
     """The adapter of ``folder`` on ``hf``, whatever its method; :class:`AdaptationError` where it does not fit."""
-    kind = peft_format.read_config(Path(folder))["peft_type"]
+    config = peft_format.read_config(Path(folder))
     for method in ADAPTERS.values():
-        if method.peft_type == kind:
+        if method.mine(config):
             return method.load(hf, Path(folder))
-    known = ", ".join(m.peft_type for m in ADAPTERS.values())
+    kind, known = config["peft_type"], ", ".join(KNOWN)
     raise AdaptationError(
         f"the adapter in {folder} is of the type {kind!r}; known are {known}",
         zh=f"{folder} 中的适配器类型为 {kind!r}；支持的类型有 {known}",
@@ -90,4 +125,7 @@ def attached(hf: PreTrainedModel, folder: Path | None, *, merge: bool = True) ->
         handle.detach()
 
 
-__all__ = ["ADAPTERS", "Handle", "LoraConfig", "LoraHandle", "attach", "attach_folder", "attached", "save"]
+__all__ = [
+    "ADAPTERS", "Handle", "LoraConfig", "LoraHandle", "PTuningConfig", "PTuningV2Config", "PrefixTuningConfig",
+    "PromptTuningConfig", "SoftHandle", "attach", "attach_folder", "attached", "save",
+]  # fmt: skip

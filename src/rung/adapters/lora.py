@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from rung.engine.flops import Shape
 from rung.types import AdaptationError
 
 
@@ -124,6 +125,19 @@ class LoraHandle:
         for name, layer in self.layers.items():
             named[f"{name}.lora_A.weight"], named[f"{name}.lora_B.weight"] = layer.a, layer.b
         return named
+
+    @property
+    def kept(self) -> int:
+        """Numbers that are left when the training is over: all of them."""
+        return sum(p.numel() for p in self.parameters.values())
+
+    def past(self) -> None:
+        """Nothing stands before the text."""
+        return None
+
+    def flops(self, shape: Shape, tokens: int) -> float:
+        """Operations of a training step over ``tokens`` beyond the base's: 2 forward, 2 for the activations, 2 for A and B."""
+        return 6.0 * self.kept * tokens
 
     def train(self, training: bool = True) -> None:
         """Dropout on or off; the frozen base stays in evaluation mode either way."""

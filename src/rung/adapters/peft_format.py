@@ -115,7 +115,7 @@ def load_lora(hf: PreTrainedModel, folder: Path) -> LoraHandle:
     layers = {}
     for name, (a, b) in pairs.items():
         if name not in known:
-            raise _misfit(
+            raise misfit(
                 folder,
                 f"has weights for {name}, and the base model has no such linear layer",
                 f"含有 {name} 的权重，而基座模型没有这个线性层",
@@ -124,7 +124,7 @@ def load_lora(hf: PreTrainedModel, folder: Path) -> LoraHandle:
         rows, columns = sizes(known[name])
         if tuple(a.shape) != (rank, columns) or tuple(b.shape) != (rows, rank):
             found, wanted = f"A {list(a.shape)}, B {list(b.shape)}", f"A {[rank, columns]}, B {[rows, rank]}"
-            raise _misfit(
+            raise misfit(
                 folder, f"has {found} for {name}, where {wanted} fits", f"中 {name} 的形状为 {found}，应为 {wanted}"
             )
         alpha = float(_pattern(fields.get("alpha_pattern"), name, config.alpha))
@@ -153,7 +153,7 @@ def _pairs(tensors: dict[str, torch.Tensor], folder: Path) -> dict[str, tuple[to
     for key, tensor in tensors.items():
         match = re.fullmatch(re.escape(PREFIX) + r"(.+)\.lora_([AB])\.weight", key)
         if match is None:
-            raise _misfit(
+            raise misfit(
                 folder,
                 f"holds a tensor {key!r}, which is no LoRA matrix of a linear layer",
                 f"含有张量 {key!r}，它不是线性层的 LoRA 矩阵",
@@ -161,7 +161,7 @@ def _pairs(tensors: dict[str, torch.Tensor], folder: Path) -> dict[str, tuple[to
         parts.setdefault(match[1], {})[match[2]] = tensor
     lonely = next((n for n, p in parts.items() if len(p) < 2), None)
     if lonely or not parts:
-        raise _misfit(folder, f"lacks A or B of {lonely or 'every layer'}", f"缺少 {lonely or '所有层'} 的 A 或 B")
+        raise misfit(folder, f"lacks A or B of {lonely or 'every layer'}", f"缺少 {lonely or '所有层'} 的 A 或 B")
     return {n: (p["A"], p["B"]) for n, p in parts.items()}
 
 
@@ -170,7 +170,7 @@ def _pattern(patterns: dict[str, Any] | None, name: str, default: float) -> floa
     return next((v for k, v in (patterns or {}).items() if re.match(rf"(.*\.)?({k})$", name)), default)
 
 
-def _misfit(folder: Path, en: str, zh: str) -> AdaptationError:
+def misfit(folder: Path, en: str, zh: str) -> AdaptationError:
     return AdaptationError(
         f"the adapter in {folder} {en}; was it made for another base model?",
         zh=f"{folder} 中的适配器{zh}；它是否属于另一个基座模型？",

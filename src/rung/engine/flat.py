@@ -33,6 +33,17 @@ def run_hidden(hf: PreTrainedModel, layout: Attends, tokens: Tensor, positions: 
     return tuple(state[0] for state in out.hidden_states)
 
 
+def run_kept(hf: PreTrainedModel, embeddings: Tensor) -> Past:
+    """Keys and values of embeddings [P, d] as a text of their own, with gradients; a text behind them begins at P."""
+    size = embeddings.shape[0]
+    kept: list[tuple[Tensor, Tensor]] = []
+    layout = Layout([Segment(size)], kept=kept, device=embeddings.device)
+    hf.base_model(
+        inputs_embeds=embeddings.unsqueeze(0), **_around(hf, layout, torch.arange(size, device=embeddings.device))
+    )
+    return Past.behind(None, kept, size)
+
+
 def _around(hf: PreTrainedModel, layout: Attends, positions: Tensor) -> dict[str, object]:
     # A 4-D mask is handed through by transformers as it is: without it a T x T mask would be built and thrown away.
     no_mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=positions.device)
@@ -71,4 +82,4 @@ def forward_flat(
     return run(hf, layout, tokens, positions, where)
 
 
-__all__ = ["forward_flat", "install", "run", "run_hidden"]
+__all__ = ["forward_flat", "install", "run", "run_hidden", "run_kept"]

@@ -54,7 +54,10 @@ class Shape:
             + 2.0 * self.vocabulary * self.hidden * reads
         )
 
-    def request(self, prompt_tokens: int, new_tokens: int, reads: int) -> float:
-        """A lone request: causal attention over prompt and new tokens (half of all pairs), logits at ``reads``."""
+    def request(self, prompt_tokens: int, new_tokens: int, reads: int, ahead: int = 0) -> float:
+        """A lone request: causal attention over prompt and new tokens (half of all pairs), logits at ``reads``.
+
+        ahead: keys and values that are kept and stand before the prompt; they cost attention alone.
+        """
         length = prompt_tokens + new_tokens
-        return self.forward(length, length * (length + 1) / 2, reads)
+        return self.forward(length, length * (length + 1) / 2 + length * ahead, reads)

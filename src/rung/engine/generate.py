@@ -111,11 +111,11 @@ def _writers(
 def _past(trunk: Trunk, writers: Sequence[Writer]) -> tuple[Past | None, int]:
     """The beginning that all sorted contexts share, computed once; each keeps a token of its own to read behind."""
     if not writers or writers[0].context == writers[-1].context:
-        return None, 0
+        return trunk.prefix, 0
     least = min(len(w.context) for w in writers) - 1
     shared = min(common_prefix(writers[0].context, writers[-1].context), least)
     if shared < WORTH_LENGTH:
-        return None, 0
+        return trunk.prefix, 0
     return trunk.extend(None, writers[0].context[:shared]), shared
 
 
@@ -194,7 +194,8 @@ def _choose(
 def _alone(trunk: Trunk, writer: Writer) -> Tensor:
     """Logits [V] from one forward over this sequence only: the same numbers whatever else is being written."""
     whole = writer.context + writer.tokens
-    return trunk.forward([Segment(len(whole))], whole, range(len(whole)), [len(whole) - 1])[0]
+    positions = range(trunk.offset, trunk.offset + len(whole))
+    return trunk.forward([Segment(len(whole))], whole, positions, [len(whole) - 1], past=trunk.prefix)[0]
 
 
 def _look_for_end(text: Text, writer: Writer, decoding: Decoding, stops: frozenset[int]) -> None:
@@ -218,7 +219,7 @@ def _look_for_end(text: Text, writer: Writer, decoding: Decoding, stops: frozens
 
 def _result(trunk: Trunk, writer: Writer) -> Generation:
     new = len(writer.tokens)
-    flops = trunk.shape.request(len(writer.context), new - 1, new)
+    flops = trunk.shape.request(len(writer.context), new - 1, new, trunk.ahead)
     tokens = tuple(writer.tokens)
     return Generation(writer.text, tokens, writer.logprob, len(writer.context), writer.finished, flops)
 

@@ -55,9 +55,9 @@ def _batches(texts: list[tuple[int, ...]], budget: int, most: int | None) -> lis
 def _forward(trunk: Trunk, texts: Sequence[tuple[int, ...]], layers: Sequence[int], pool: Pool) -> np.ndarray:
     device = trunk.device
     lengths = torch.tensor([len(t) for t in texts], device=device)
-    layout = Layout([Segment(len(t)) for t in texts], device=device)
+    layout = Layout([Segment(len(t)) for t in texts], past=trunk.prefix, device=device)
     tokens = torch.tensor([x for t in texts for x in t], device=device)
-    positions = torch.cat([torch.arange(len(t)) for t in texts]).to(device)
+    positions = torch.cat([torch.arange(len(t)) for t in texts]).to(device) + trunk.offset
     trunk.tally(len(tokens), layout.pairs, 0)
     states = run_hidden(trunk.hf, layout, tokens, positions)
     ends = lengths.cumsum(0)

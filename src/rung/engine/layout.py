@@ -32,6 +32,10 @@ class Past:
     def __len__(self) -> int:
         return self.keys[0].shape[2] if self.keys else 0
 
+    def detached(self) -> Past:
+        """The same numbers without their gradients."""
+        return Past([k.detach() for k in self.keys], [v.detach() for v in self.values], self.position)
+
     @classmethod
     def behind(cls, past: Past | None, kept: list[tuple[Tensor, Tensor]], position: int) -> Past:
         """``past`` with one row's own keys and values [T, Hkv, d] put behind it."""

@@ -86,9 +86,9 @@ def score_tokens(
     with trunk.frozen():
         if exact:
             for item in unique:
-                found.update(_forward(trunk, [[item]], 0, None))
+                found.update(_forward(trunk, [[item]], 0, trunk.prefix))
         else:
-            for result in _walk(trunk, unique, 0, None):
+            for result in _walk(trunk, unique, 0, trunk.prefix):
                 found.update(result)
     return [_scores(trunk, item, found[item]) for item in items]
 
@@ -96,7 +96,7 @@ def score_tokens(
 def _scores(trunk: Trunk, item: Item, logprobs: tuple[float, ...]) -> ChoiceScores:
     # Every option token but the last is read once per distinct beginning, and the logits behind it are used.
     crown = len({option[:n] for option in item.options for n in range(1, len(option))})
-    flops = trunk.shape.request(len(item.context), crown, crown + 1)
+    flops = trunk.shape.request(len(item.context), crown, crown + 1, trunk.ahead)
     return ChoiceScores(logprobs, tuple(len(o) for o in item.options), len(item.context), flops)
 
 
@@ -176,7 +176,7 @@ def _forward(trunk: Trunk, units: list[list[Item]], depth: int, past: Past | Non
         tree = grow([i[depth:] for item in unit for i in item.inputs()])
         base = len(tokens)
         tokens += tree.tokens
-        positions += [depth + d for d in tree.depths]
+        positions += [trunk.offset + depth + d for d in tree.depths]
         segments.append(tree.segment)
         for item in unit:
             last = len(item.context) - depth - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,6 +15,19 @@ from rung.engine.flat import run
 from rung.engine.flops import Meter, Shape
 from rung.engine.layout import Past, Segment
 from rung.types import ModelError
+
+PREFIX = "rung_prefix"  # the attribute of the transformers model that a prefix hangs on
+
+
+class Prefix(Protocol):
+    """Something that hangs on a model and stands before every text."""
+
+    length: int  # keys and values
+    position: int  # of a text's first token
+
+    def served(self) -> Past:
+        """Without gradients, in the model's precision."""
+        ...
 
 
 class Trunk:
@@ -26,7 +40,7 @@ class Trunk:
     def __init__(self, hf: PreTrainedModel, *, context: int | None = None):
         self.hf = hf
         self.shape = Shape.of(hf)
-        self.context = _context(hf, context)
+        self._context = _context(hf, context)
         self.meter = Meter()
         self.batch_size: int | None = None
         self.token_budget = 8192
@@ -34,6 +48,29 @@ class Trunk:
     @property
     def device(self) -> torch.device:
         return self.hf.device
+
+    @property
+    def context(self) -> int:
+        """The most tokens of a text, behind what stands before every text."""
+        return self._context - self.offset
+
+    @property
+    def prefix(self) -> Past | None:
+        """What a trained soft prompt puts before every text; None: nothing."""
+        found: Prefix | None = self.hf.__dict__.get(PREFIX)
+        return None if found is None else found.served()
+
+    @property
+    def offset(self) -> int:
+        """The position of a text's first token."""
+        found: Prefix | None = self.hf.__dict__.get(PREFIX)
+        return 0 if found is None else found.position
+
+    @property
+    def ahead(self) -> int:
+        """Keys and values that stand before every text."""
+        found: Prefix | None = self.hf.__dict__.get(PREFIX)
+        return 0 if found is None else found.length
 
     @property
     def tolerance(self) -> float:
@@ -76,10 +113,11 @@ class Trunk:
         self.meter.flops += self.shape.forward(tokens, pairs, reads)
 
     def extend(self, past: Past | None, tokens: Sequence[int]) -> Past:
-        """The past with ``tokens`` behind it, computed in pieces of at most ``token_budget``."""
+        """The past (None: the prefix) with ``tokens`` behind it, computed in pieces of at most ``token_budget``."""
         for at in range(0, len(tokens), self.token_budget):
             piece = tokens[at : at + self.token_budget]
-            start = past.position if past is not None else 0
+            start = past.position if past is not None else self.offset
+            past = self.prefix if past is None else past
             kept: list[tuple[Tensor, Tensor]] = []
             self.forward([Segment(len(piece))], piece, range(start, start + len(piece)), [], past=past, kept=kept)
             past = Past.behind(past, kept, start + len(piece))

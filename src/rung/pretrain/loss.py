@@ -49,8 +49,8 @@ class TokenLosses(nn.Module):
 class NextTokens(TokenLosses):
     """Rows of tokens [rows, length + 1] -> the sum of their losses in nats."""
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        return super().forward(tokens).sum()
+    def forward(self, tokens: Tensor, starts: Tensor | None = None) -> Tensor:
+        return super().forward(tokens, starts).sum()
 
 
 def same_document(tokens: Tensor, mark: int | None, starts: Tensor | None = None) -> Tensor:

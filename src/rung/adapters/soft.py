@@ -1,0 +1,165 @@
+"""What the four soft prompts share: numbers in place of words that stand before every text, the model itself unchanged.
+
+    prompt tuning    embeddings [P, d], trained directly                            (prompt_tuning.py)
+    P-tuning         embeddings [P, d], written by a small network                  (p_tuning.py)
+    prefix tuning    keys and values [P, 2 L, H, d_head], written by a small network    (prefix_tuning.py)
+    P-tuning v2      keys and values [P, 2 L, H, d_head], trained directly              (p_tuning_v2.py)
+
+All four end as keys and values of every layer. Those of embeddings do not depend on the text behind them, so they are computed
+once for all the documents of a forward, and once in a lifetime when the training is over: to a request every soft prompt costs
+what a prefix costs, attention over P keys. A text's positions begin at P, as PEFT has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from rung.engine.flat import run_kept
+from rung.engine.flops import Shape
+from rung.engine.layout import Past
+from rung.engine.trunk import PREFIX
+from rung.types import AdaptationError
+
+SPREAD = 0.5  # a random start is uniform in [-SPREAD, SPREAD] (Lester et al. 2021, section 3.2) where nothing better is known
+
+
+class Soft(nn.Module):
+    """The trained numbers. ``deep``: they are keys and values [P, 2 L, H, d_head], else embeddings [P, d]."""
+
+    deep: bool
+
+    def numbers(self) -> Tensor:
+        """What is kept when the training is over, float32, with gradients."""
+        raise NotImplementedError
+
+
+class Table(Soft):
+    """Numbers that are trained directly, or that were read from a file."""
+
+    def __init__(self, numbers: Tensor, *, deep: bool):
+        super().__init__()
+        self.deep = deep
+        self.table = nn.Parameter(numbers.detach().float().clone(memory_format=torch.contiguous_format))
+
+    def numbers(self) -> Tensor:
+        return self.table
+
+
+class SoftHandle:
+    """A soft prompt that hangs on ``hf`` until :meth:`detach`; the base is bit for bit what it was all the while."""
+
+    def __init__(self, hf: PreTrainedModel, method: str, source: Soft, config: Any):
+        if PREFIX in hf.__dict__:
+            raise AdaptationError(
+                "the model carries a soft prompt already; detach it first", zh="该模型已挂有软提示；请先将其卸下"
+            )
+        self.hf, self.method, self.source, self.config = hf, method, source.to(hf.device), config
+        with torch.no_grad():
+            self.length = self.position = source.numbers().shape[0]
+        self._served: Past | None = None
+        self._required = [p for p in hf.parameters() if p.requires_grad]
+        for p in self._required:
+            p.requires_grad_(False)
+        hf.__dict__[PREFIX] = self
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """What is trained, the network that writes the numbers included."""
+        return dict(self.source.named_parameters())
+
+    @property
+    def kept(self) -> int:
+        """Numbers that are left when the training is over."""
+        with torch.no_grad():
+            return self.source.numbers().numel()
+
+    def past(self) -> Past:
+        """Keys and values in the model's precision, with gradients."""
+        numbers = self.source.numbers().to(self.hf.dtype)
+        return split(numbers) if self.source.deep else run_kept(self.hf, numbers)
+
+    def served(self) -> Past:
+        """Keys and values without gradients: those of :meth:`merge`, else computed anew."""
+        if self._served is not None:
+            return self._served
+        with torch.no_grad():
+            return self.past().detached()
+
+    def flops(self, shape: Shape, tokens: int) -> float:
+        """Operations of a training step over ``tokens`` of text beyond those of the base."""
+        size = self.length
+        inside = 0.0 if self.source.deep else shape.forward(size, size * (size + 1) / 2, 0)
+        inside += 2.0 * (sum(p.numel() for p in self.parameters.values()) - self.kept)
+        return 3 * (inside + shape.forward(0, tokens * size, 0))
+
+    def train(self, training: bool = True) -> None:
+        """Dropout of the network that writes the numbers, where it has some."""
+        self.source.train(training)
+
+    def merge(self) -> None:
+        """Keeps the keys and values as they are now."""
+        self.keep(self.served())
+
+    def keep(self, past: Past) -> None:
+        """Takes these as its keys and values until :meth:`unmerge`: they were computed before."""
+        self._served = past
+
+    def unmerge(self) -> None:
+        self._served = None
+
+    @contextmanager
+    def merged(self) -> Iterator[None]:
+        """:meth:`merge` for the duration."""
+        self.merge()
+        try:
+            yield
+        finally:
+            self.unmerge()
+
+    def detach(self) -> None:
+        """Takes the soft prompt off. Twice is no harm."""
+        if self.hf.__dict__.get(PREFIX) is self:
+            del self.hf.__dict__[PREFIX]
+        for p in self._required:
+            p.requires_grad_(True)
+        self._required = []
+
+
+def split(numbers: Tensor) -> Past:
+    """[P, 2 L, H, d_head] -> keys (even) and values (odd) of each layer [1, H, P, d_head]."""
+    layers = numbers.permute(1, 2, 0, 3).unsqueeze(1)
+    return Past(list(layers[0::2]), list(layers[1::2]), numbers.shape[0])
+
+
+def joined(past: Past) -> Tensor:
+    """The inverse of :func:`split`."""
+    pairs = [x[0] for pair in zip(past.keys, past.values, strict=True) for x in pair]
+    return torch.stack(pairs).permute(2, 0, 1, 3)
+
+
+def first_embeddings(hf: PreTrainedModel, length: int, start: tuple[int, ...], seed: int) -> Tensor:
+    """Embeddings [length, d] of the tokens of ``start`` (repeated or cut to ``length``), else of tokens drawn at random.
+
+    Vectors that the model knows are where to begin: random ones cost tens of points (Lester et al. 2021, figure 3b).
+    """
+    table = hf.get_input_embeddings().weight.detach()
+    if start:
+        ids = torch.tensor([start[i % len(start)] for i in range(length)])
+    else:
+        generator = torch.Generator().manual_seed(seed)
+        # The most frequent of a byte-pair vocabulary come first, behind special tokens and bytes.
+        least = min(260, table.shape[0] // 2)
+        ids = torch.randint(least, min(5000, table.shape[0]), (length,), generator=generator)
+    return table[ids.to(table.device)].float()
+
+
+def first_keys(hf: PreTrainedModel, length: int, start: tuple[int, ...], seed: int) -> Tensor:
+    """Keys and values [length, 2 L, H, d_head] that the model computes for :func:`first_embeddings`."""
+    with torch.no_grad():
+        return joined(run_kept(hf, first_embeddings(hf, length, start, seed).to(hf.dtype))).float()
