@@ -33,6 +33,16 @@ def test_equal_texts_are_computed_once(fake: Model) -> None:
     assert fake.meter.tokens - before == 4  # BOS and three bytes
 
 
+def test_both_pools_come_out_of_one_forward(fake: Model) -> None:
+    last, mean = fake.hidden(TEXTS, [0, -1], "last"), fake.hidden(TEXTS, [0, -1], "mean")
+    before = fake.meter.forwards
+    both = fake.hidden_pools(TEXTS, [0, -1], ["mean", "last"])
+    assert fake.meter.forwards - before == 1
+    assert both.shape == (4, 2, 2, 32)
+    assert np.array_equal(both[:, 0], mean)
+    assert np.array_equal(both[:, 1], last)
+
+
 def test_a_layer_that_does_not_exist(fake: Model) -> None:
     assert np.array_equal(fake.hidden(["a"], [2, -3]), fake.hidden(["a"], [-1, 0]))
     for layer in (3, -4):

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rung.engine.attention import Layout
 from rung.engine.flat import run_hidden
@@ -17,15 +18,16 @@ from rung.types import ModelError
 Pool = Literal["last", "mean"]
 
 
-def hidden(trunk: Trunk, texts: Sequence[Sequence[int]], layers: Sequence[int], pool: Pool) -> np.ndarray:
-    """States [n_texts, n_layers, d] in float32 of token sequences.
+def hidden(trunk: Trunk, texts: Sequence[Sequence[int]], layers: Sequence[int], pools: Sequence[Pool]) -> np.ndarray:
+    """States [n_texts, n_pools, n_layers, d] in float32 of token sequences, all of them from one forward per text.
 
     layers: 0 is the embedding, i the state after layer i, negative from the end (-1: the last, behind the final
-    norm). pool: the last token's state, or the mean over the text's tokens. Equal texts are computed once.
+    norm). pools: the last token's state, or the mean over the text's tokens. Equal texts are computed once.
     Raises :class:`ModelError` for a layer that does not exist, ``ValueError`` for an unknown pool.
     """
-    if pool not in ("last", "mean"):
-        raise ValueError(f"pool must be 'last' or 'mean', not {pool!r}")
+    for pool in pools:
+        if pool not in ("last", "mean"):
+            raise ValueError(f"pool must be 'last' or 'mean', not {pool!r}")
     depth = trunk.shape.layers
     if any(not -depth - 1 <= layer <= depth for layer in layers):
         raise ModelError(
@@ -34,10 +36,10 @@ def hidden(trunk: Trunk, texts: Sequence[Sequence[int]], layers: Sequence[int], 
         )
     keys = [tuple(t) for t in texts]
     unique = sorted(set(keys), key=len)
-    states = np.zeros((len(unique), len(layers), trunk.shape.hidden), dtype=np.float32)
+    states = np.zeros((len(unique), len(pools), len(layers), trunk.shape.hidden), dtype=np.float32)
     with trunk.frozen():
         for start, stop in _batches(unique, trunk.token_budget, trunk.batch_size):
-            states[start:stop] = _forward(trunk, unique[start:stop], layers, pool)
+            states[start:stop] = _forward(trunk, unique[start:stop], layers, pools)
     row = {key: i for i, key in enumerate(unique)}
     return states[[row[key] for key in keys]]
 
@@ -52,7 +54,9 @@ def _batches(texts: list[tuple[int, ...]], budget: int, most: int | None) -> lis
     return [*batches, (start, len(texts))] if texts else []
 
 
-def _forward(trunk: Trunk, texts: Sequence[tuple[int, ...]], layers: Sequence[int], pool: Pool) -> np.ndarray:
+def _forward(
+    trunk: Trunk, texts: Sequence[tuple[int, ...]], layers: Sequence[int], pools: Sequence[Pool]
+) -> np.ndarray:
     device = trunk.device
     lengths = torch.tensor([len(t) for t in texts], device=device)
     layout = Layout([Segment(len(t)) for t in texts], past=trunk.prefix, device=device)
@@ -60,14 +64,14 @@ def _forward(trunk: Trunk, texts: Sequence[tuple[int, ...]], layers: Sequence[in
     positions = torch.cat([torch.arange(len(t)) for t in texts]).to(device) + trunk.offset
     trunk.tally(len(tokens), layout.pairs, 0)
     states = run_hidden(trunk.hf, layout, tokens, positions)
-    ends = lengths.cumsum(0)
-    pooled = []
-    for layer in layers:
-        state = states[layer].float()
-        if pool == "last":
-            pooled.append(state[ends - 1])
-        else:
-            text = torch.repeat_interleave(torch.arange(len(texts), device=device), lengths)
-            total = torch.zeros(len(texts), state.shape[1], device=device).index_add_(0, text, state)
-            pooled.append(total / lengths[:, None])
+    pooled = [torch.stack([_pool(states[layer], lengths, pool) for layer in layers], 1) for pool in pools]
     return torch.stack(pooled, 1).cpu().numpy()
+
+
+def _pool(states: Tensor, lengths: Tensor, pool: Pool) -> Tensor:
+    """One float32 state per text, [n_texts, d], of the states [T, d] of a row that holds texts of these lengths."""
+    if pool == "last":
+        return states[lengths.cumsum(0) - 1].float()
+    text = torch.repeat_interleave(torch.arange(len(lengths), device=states.device), lengths)
+    total = torch.zeros(len(lengths), states.shape[1], device=states.device)
+    return total.index_add_(0, text, states.float()) / lengths[:, None]

@@ -146,9 +146,13 @@ class Model(Trunk):
 
         Raises :class:`ModelError` for a layer that does not exist or a text longer than the context.
         """
+        return self.hidden_pools(texts, layers, [pool])[:, 0]
+
+    def hidden_pools(self, texts: Sequence[str], layers: Sequence[int], pools: Sequence[Pool]) -> np.ndarray:
+        """:meth:`hidden` for several pools out of the same forward: [n_texts, n_pools, n_layers, d] float32."""
         tokens = [ids or self.text.start() for ids in self.text.encode_all(texts)]
         choosing.fits(texts, [len(ids) for ids in tokens], self.context)
-        return reading.hidden(self, tokens, layers, pool)
+        return reading.hidden(self, tokens, layers, pools)
 
     def _cut(self, prompts: Sequence[str], choices: Choices) -> list[Cut]:
         return choosing.cut_all(self.text, prompts, choosing.per_prompt(prompts, choices))

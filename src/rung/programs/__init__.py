@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from rung.engine import Model
 from rung.programs.control import majority, nearest, tfidf
 from rung.programs.direct import direct
+from rung.programs.probe import probe
 from rung.types import Adaptation, AdaptationError, Example, Prediction, digest
 
 Answer = Callable[[Sequence[Example]], list[Prediction]]
@@ -22,6 +23,7 @@ PROGRAMS: dict[str, Program] = {
     "tfidf": tfidf,
     "nearest": nearest,
     "direct": direct,
+    "probe": probe,
 }
 
 
