@@ -30,12 +30,14 @@ def hf(build):
 
 @pytest.fixture
 def stir():
-    """Random B, so that the adapter does something."""
+    """Random B (and lengths of DoRA), so that the adapter does something."""
 
     def change(handle, seed=1):
         generator = torch.Generator().manual_seed(seed)
         for name, p in handle.parameters.items():
             if "lora_B" in name:
                 p.data.normal_(0, 0.03, generator=generator)
+            if "magnitude" in name:
+                p.data.mul_(torch.empty(p.shape).uniform_(0.7, 1.3, generator=generator))
 
     return change

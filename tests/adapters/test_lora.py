@@ -6,12 +6,15 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
 
-from rung.adapters import LoraConfig, attach
-from rung.adapters.lora import LoraLayer, find_targets
-from rung.engine.fake import tiny_llama
+from rung.adapters import LoraConfig, attach, attached
+from rung.adapters.lora import LoraLayer, find_targets, rows
+from rung.documents import Document
+from rung.engine.fake import fake_model, tiny_llama
+from rung.finetune import Hyperparameters, finetune
 from rung.types import AdaptationError
 
 TOKENS = torch.arange(12).view(2, 6)
+every_kind = pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
 
 
 @pytest.mark.parametrize("transposed", [False, True])
@@ -35,9 +38,53 @@ def test_layer_equals_plain_autograd(transposed, rslora):
         torch.testing.assert_close(ours.grad, plain.grad, atol=1e-5, rtol=1e-5)
 
 
-def test_fresh_adapter_changes_nothing_and_a_stirred_one_does(hf, stir):
+@pytest.mark.parametrize("transposed", [False, True])
+def test_dora_equals_its_equation_and_plain_autograd_with_the_length_held_constant(transposed):
+    torch.manual_seed(0)
+    module = Conv1D(7, 5) if transposed else nn.Linear(5, 7)
+    module.bias.data.normal_()
+    module.requires_grad_(False)
+    layer = LoraLayer(module, torch.randn(4, 5), torch.randn(7, 4), 6.0, False, 0.0, torch.rand(7) + 0.5)
+    a, b, m = (p.detach().clone().requires_grad_() for p in (layer.a, layer.b, layer.magnitude))
+    x, x2 = (torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(3)).requires_grad_() for _ in range(2))
+    whole = rows(module) + 6.0 / 4.0 * b @ a
+    wanted = F.linear(x2, m[:, None] * whole / whole.detach().norm(dim=1, keepdim=True), module.bias)
+    got = layer.forward(x)
+    torch.testing.assert_close(got, wanted, atol=1e-6, rtol=1e-5)
+    pull = torch.randn_like(wanted)
+    wanted.backward(pull)
+    got.backward(pull)
+    for ours, plain in ((x, x2), (layer.a, a), (layer.b, b), (layer.magnitude, m)):
+        torch.testing.assert_close(ours.grad, plain.grad, atol=1e-5, rtol=1e-5)
+    layer.merge()
+    torch.testing.assert_close(layer.forward(x), wanted, atol=1e-6, rtol=1e-5)
+
+
+def test_dora_leaves_a_row_of_zeros_alone():
+    hf = tiny_llama()
+    with torch.no_grad():
+        hf.model.layers[0].mlp.up_proj.weight[3] = 0
     before = hf(TOKENS).logits
-    handle = attach(hf, LoraConfig(rank=3), seed=0)
+    handle = attach(hf, LoraConfig(rank=2, dora=True))
+    assert torch.equal(hf(TOKENS).logits, before)
+    hf(TOKENS).logits.square().mean().backward()
+    assert all(p.grad.isfinite().all() for p in handle.parameters.values())
+    with handle.merged():
+        assert hf(TOKENS).logits.isfinite().all()
+
+
+def test_dora_counts_its_lengths():
+    plain, dora = (attach(tiny_llama(), LoraConfig(rank=2, dora=d)) for d in (False, True))
+    outputs = sum(p.numel() for n, p in dora.parameters.items() if "magnitude" in n)
+    assert outputs == 2 * (32 + 16 + 16 + 32 + 64 + 64 + 32) == dora.kept - plain.kept
+    numbers = 2 * (32 * 32 * 2 + 32 * 16 * 2 + 32 * 64 * 3)
+    assert dora.flops(None, 10) == plain.flops(None, 10) + 6 * outputs * 10 + (2 * 2 + 3) * numbers
+
+
+@every_kind
+def test_fresh_adapter_changes_nothing_and_a_stirred_one_does(hf, stir, dora):
+    before = hf(TOKENS).logits
+    handle = attach(hf, LoraConfig(rank=3, dora=dora), seed=0)
     assert torch.equal(hf(TOKENS).logits, before)
     stir(handle)
     assert (hf(TOKENS).logits - before).abs().max() > 1e-2
@@ -57,11 +104,12 @@ def test_initial_values():
     assert not torch.equal(other.parameters[name], handle.parameters[name])
 
 
-def test_only_the_adapter_learns_and_detaching_restores_the_base_bit_for_bit(hf, stir):
+@every_kind
+def test_only_the_adapter_learns_and_detaching_restores_the_base_bit_for_bit(hf, stir, dora):
     weights = {n: p.clone() for n, p in hf.state_dict().items()}
     flags = {n: p.requires_grad for n, p in hf.named_parameters()}
     before = hf(TOKENS).logits
-    handle = attach(hf, LoraConfig(rank=2), seed=0)
+    handle = attach(hf, LoraConfig(rank=2, dora=dora), seed=0)
     stir(handle)
     optimizer = torch.optim.AdamW(handle.parameters.values(), lr=0.1)
     hf(TOKENS).logits.square().sum().backward()
@@ -79,8 +127,9 @@ def test_only_the_adapter_learns_and_detaching_restores_the_base_bit_for_bit(hf,
     assert torch.equal(hf(TOKENS).logits, before)
 
 
-def test_merged_equals_unmerged(hf, stir):
-    handle = attach(hf, LoraConfig(rank=3, alpha=7.0), seed=0)
+@every_kind
+def test_merged_equals_unmerged(hf, stir, dora):
+    handle = attach(hf, LoraConfig(rank=3, alpha=7.0, dora=dora), seed=0)
     stir(handle)
     apart = hf(TOKENS).logits
     with handle.merged():
@@ -88,9 +137,12 @@ def test_merged_equals_unmerged(hf, stir):
     assert torch.equal(hf(TOKENS).logits, apart)
 
 
-def test_bfloat16_base_keeps_a_float32_adapter(stir):
+@every_kind
+def test_bfloat16_base_keeps_a_float32_adapter(stir, dora):
     hf = tiny_llama(dtype=torch.bfloat16)
-    handle = attach(hf, LoraConfig(rank=2), seed=0)
+    before = hf(TOKENS).logits
+    handle = attach(hf, LoraConfig(rank=2, dora=dora), seed=0)
+    assert torch.equal(hf(TOKENS).logits, before)
     stir(handle)
     logits = hf(TOKENS).logits
     logits.float().square().mean().backward()
@@ -99,9 +151,10 @@ def test_bfloat16_base_keeps_a_float32_adapter(stir):
     assert {p.grad.dtype for p in handle.parameters.values()} == {torch.float32}
 
 
-def test_dropout_only_while_training(stir):
+@every_kind
+def test_dropout_only_while_training(stir, dora):
     hf = tiny_llama()
-    handle = attach(hf, LoraConfig(rank=2, dropout=0.5), seed=0)
+    handle = attach(hf, LoraConfig(rank=2, dropout=0.5, dora=dora), seed=0)
     stir(handle)
     calm = hf(TOKENS).logits
     handle.train()
@@ -128,3 +181,28 @@ def test_second_adapter_is_refused():
         attach(hf, LoraConfig(), seed=0)
     handle.detach()
     attach(hf, LoraConfig(), seed=0)
+
+
+def test_dora_learns_and_is_equal_after_a_kill(tmp_path):
+    model = fake_model()
+    documents = [Document((256, 20 + i % 7, 65 + i % 2, 58, 48 + i % 2), 4, f"d{i}") for i in range(40)]
+    config = LoraConfig(rank=2, dora=True, dropout=0.1)
+    settings = Hyperparameters(learning_rate=0.01, batch=8, steps=40, precision="float32", checkpoint_every=10)
+    whole = finetune(model, documents, config, settings, folder=tmp_path / "whole")
+    assert whole.report.losses[-1] < whole.report.losses[0] - 1
+    wanted = {n: p.detach().clone() for n, p in whole.handle.parameters.items()}
+    whole.handle.detach()
+
+    def kill(step, loss, scale):
+        if step == 23:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune(model, documents, config, settings, folder=tmp_path / "killed", on_step=kill)
+    resumed = finetune(model, documents, config, settings, folder=tmp_path / "killed")
+    assert all(torch.equal(p, wanted[n]) for n, p in resumed.handle.parameters.items())
+    answers = model.score(["abc"], ["0", "1"])[0].logprobs
+    resumed.handle.detach()
+    with attached(model.hf, tmp_path / "killed" / "adapter") as again:
+        assert again.config.dora
+        assert model.score(["abc"], ["0", "1"])[0].logprobs == pytest.approx(answers, abs=1e-4)

@@ -27,7 +27,15 @@ def folder(tmp_path, stir):
     return tmp_path / "adapter"
 
 
-@pytest.mark.parametrize("config", [LoraConfig(rank=3, alpha=5.0), LoraConfig(rank=4, alpha=5.0, rslora=True)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        LoraConfig(rank=3, alpha=5.0),
+        LoraConfig(rank=4, alpha=5.0, rslora=True),
+        LoraConfig(rank=3, alpha=5.0, dora=True),
+    ],
+    ids=["lora", "rslora", "dora"],
+)
 def test_peft_loads_ours(build, config, tmp_path, stir):
     peft = pytest.importorskip("peft", reason="peft is in the dev extra")
     hf = build()
@@ -45,6 +53,7 @@ def test_peft_loads_ours(build, config, tmp_path, stir):
     [
         {"r": 3, "lora_alpha": 5, "target_modules": "all-linear"},
         {"r": 4, "lora_alpha": 5, "use_rslora": True, "target_modules": "all-linear"},
+        {"r": 3, "lora_alpha": 5, "use_dora": True, "target_modules": "all-linear"},
         {
             "r": 4,
             "lora_alpha": 5,
@@ -61,6 +70,9 @@ def test_ours_loads_pefts(build, options, tmp_path):
     torch.manual_seed(0)
     config = peft.LoraConfig(task_type="CAUSAL_LM", init_lora_weights=False, **options)
     model = peft.get_peft_model(build(), config).eval()
+    for name, p in model.named_parameters():
+        if "magnitude" in name:  # not as it began, which is the length of W + s B A
+            p.data.mul_(torch.empty(p.shape).uniform_(0.7, 1.3))
     model.save_pretrained(tmp_path / "adapter")
     theirs = model(TOKENS).logits
     edit(tmp_path / "adapter", init_lora_weights=True)
@@ -109,7 +121,8 @@ def test_config_names_base_and_targets(folder):
     ("fields", "message"),
     [
         ({"peft_type": "LOHA"}, "LOHA.*LORA"),
-        ({"use_dora": True}, "use_dora"),
+        ({"use_dora": True}, "lacks A or B or m"),
+        ({"use_bdlora": {"nblocks": 2}}, "use_bdlora"),
         ({"bias": "all"}, "bias"),
         ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights"),
@@ -121,6 +134,25 @@ def test_what_would_answer_differently_is_refused(folder, fields, message):
     edit(folder, **fields)
     with pytest.raises(AdaptationError, match=message):
         attach_folder(tiny_llama(), folder)
+
+
+def test_a_length_that_is_missing_too_much_or_too_short_is_refused(tmp_path):
+    folder = tmp_path / "adapter"
+    save(attach(tiny_llama(), LoraConfig(rank=2, dora=True)), folder)
+    hf, tensors = tiny_llama(), load_file(folder / "adapter_model.safetensors")
+    name = "base_model.model.model.layers.0.mlp.up_proj.lora_magnitude_vector"
+    assert tensors[name].shape == (64,)
+    for other in (torch.ones(1, 64), torch.ones(63)):
+        save_file({**tensors, name: other}, folder / "adapter_model.safetensors")
+        with pytest.raises(AdaptationError, match=r"m \[(1, 64|63)\].*m \[64\]"):
+            attach_folder(hf, folder)
+    save_file({k: v for k, v in tensors.items() if k != name}, folder / "adapter_model.safetensors")
+    with pytest.raises(AdaptationError, match=r"lacks A or B or m of model\.layers\.0\.mlp\.up_proj"):
+        attach_folder(hf, folder)
+    save_file(tensors, folder / "adapter_model.safetensors")
+    edit(folder, use_dora=False)
+    with pytest.raises(AdaptationError, match="lora_magnitude_vector"):
+        attach_folder(hf, folder)
 
 
 def test_foreign_base_broken_and_missing_files_are_refused(folder, tiny_gpt2):

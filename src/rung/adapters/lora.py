@@ -3,6 +3,7 @@
 The base model keeps its modules, names and weights: attaching only puts another ``forward`` on each wrapped layer, and
 detaching takes it away, so the base is bit for bit what it was. The layer is one autograd node of our own: it keeps
 x and A x (the plain way keeps more), adds in place, and skips the gradient of x where nobody asks for it.
+DoRA is an option of it: :mod:`rung.adapters.dora`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from rung.adapters import dora
 from rung.engine.flops import Shape
 from rung.types import AdaptationError
 
@@ -32,18 +34,31 @@ class LoraConfig:
     rslora: bool = False  # scale = alpha / sqrt(rank) (Kalajdzievski 2023): keeps high ranks from learning too slowly
     dropout: float = 0.0  # on x, before A; helps little below a few thousand examples
     targets: str | tuple[str, ...] = "all-linear"  # or names such as ("q_proj", "v_proj")
+    dora: bool = False  # a length per row beside it (Liu et al. 2024): helps low ranks; slower to train, same to serve
 
 
 class LoraLayer:
-    """One wrapped layer: its A and B in float32, its scale, and the forward that stands in for the module's own."""
+    """One wrapped layer: its A and B in float32, its scale, and the forward that stands in for the module's own.
 
-    def __init__(self, module: Any, a: Tensor, b: Tensor, alpha: float, rslora: bool, dropout: float):
+    magnitude: DoRA's m [out]; None: plain LoRA.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        a: Tensor,
+        b: Tensor,
+        alpha: float,
+        rslora: bool,
+        dropout: float,
+        magnitude: Tensor | None = None,
+    ):
         self.module, self.alpha = module, alpha
         place = next(module.parameters()).device
         self.a, self.b = nn.Parameter(a.float().to(place)), nn.Parameter(b.float().to(place))
+        self.magnitude = None if magnitude is None else nn.Parameter(magnitude.float().to(place))
         self.scale = alpha / (math.sqrt(self.rank) if rslora else self.rank)
-        self.dropout = dropout
-        self.training = False
+        self.dropout, self.training = dropout, False
         self._merged: Tensor | None = None
 
     @property
@@ -52,23 +67,30 @@ class LoraLayer:
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., in] -> [..., out], in the type of x."""
-        weight, bias = self.module.weight, self.module.bias
-        transposed = isinstance(self.module, Conv1D)
         if self._merged is not None:
-            return _linear(x, self._merged, bias, transposed)
+            return _linear(x, self._merged, self.module.bias, isinstance(self.module, Conv1D))
+        y = self._lora(x)
+        if self.magnitude is None:
+            return y
+        return dora.stretch(y, self.module.bias, self.magnitude, dora.norms(self.whole()))
+
+    def _lora(self, x: Tensor) -> Tensor:
+        """W x + b + s B A x."""
+        weight, bias, transposed = self.module.weight, self.module.bias, isinstance(self.module, Conv1D)
         if self.training and self.dropout > 0:
             inner = F.linear(F.dropout(x, self.dropout), self.a.to(x.dtype))
             return _linear(x, weight, bias, transposed) + self.scale * F.linear(inner, self.b.to(x.dtype))
         return _Lora.apply(x, weight, bias, self.a, self.b, self.scale, transposed)
 
-    def delta(self) -> Tensor:
-        """s B A in float32, in the shape of the module's weight."""
-        delta = self.scale * (self.b.detach() @ self.a.detach())
-        return delta.T if isinstance(self.module, Conv1D) else delta
+    def whole(self) -> Tensor:
+        """W + s B A [out, in] in float32, without gradients."""
+        return torch.addmm(rows(self.module).detach().float(), self.b.detach(), self.a.detach(), alpha=self.scale)
 
     def merge(self) -> None:
-        weight = self.module.weight.detach()
-        self._merged = (weight.float() + self.delta()).to(weight.dtype)
+        weight, whole = self.module.weight, self.whole()
+        if self.magnitude is not None:
+            whole = dora.scaled(whole, self.magnitude)
+        self._merged = (whole.T if isinstance(self.module, Conv1D) else whole).to(weight.dtype)
 
     def unmerge(self) -> None:
         self._merged = None
@@ -124,6 +146,8 @@ class LoraHandle:
         named = {}
         for name, layer in self.layers.items():
             named[f"{name}.lora_A.weight"], named[f"{name}.lora_B.weight"] = layer.a, layer.b
+            if layer.magnitude is not None:
+                named[f"{name}.lora_magnitude_vector"] = layer.magnitude
         return named
 
     @property
@@ -136,8 +160,14 @@ class LoraHandle:
         return None
 
     def flops(self, shape: Shape, tokens: int) -> float:
-        """Operations of a training step over ``tokens`` beyond the base's: 2 forward, 2 for the activations, 2 for A and B."""
-        return 6.0 * self.kept * tokens
+        """Operations of a training step over ``tokens`` beyond the base's: 2 forward, 2 for the activations, 2 for A and B.
+
+        DoRA's lengths are computed once, whatever the tokens: 2 r + 3 for each number of W.
+        """
+        sized = [
+            (layer.rank, layer.module.weight.numel()) for layer in self.layers.values() if layer.magnitude is not None
+        ]
+        return 6.0 * self.kept * tokens + sum((2.0 * rank + 3) * numbers for rank, numbers in sized)
 
     def train(self, training: bool = True) -> None:
         """Dropout on or off; the frozen base stays in evaluation mode either way."""
@@ -180,21 +210,20 @@ def attach(hf: PreTrainedModel, config: LoraConfig = LoraConfig(), seed: int = 0
     generator = torch.Generator().manual_seed(seed)
     layers = {}
     for name, module in find_targets(hf, config.targets).items():
-        rows, columns = sizes(module)
-        limit = 1 / math.sqrt(columns)
-        a = torch.empty(config.rank, columns).uniform_(-limit, limit, generator=generator)
-        layers[name] = LoraLayer(module, a, torch.zeros(rows, config.rank), config.alpha, config.rslora, config.dropout)
+        outputs, inputs = sizes(module)
+        limit = 1 / math.sqrt(inputs)
+        a = torch.empty(config.rank, inputs).uniform_(-limit, limit, generator=generator)
+        b = torch.zeros(outputs, config.rank)
+        magnitude = dora.norms(rows(module)) if config.dora else None
+        layers[name] = LoraLayer(module, a, b, config.alpha, config.rslora, config.dropout, magnitude)
     return LoraHandle(hf, layers, config)
 
 
 def find_targets(hf: PreTrainedModel, targets: str | tuple[str, ...]) -> dict[str, nn.Module]:
     """Name -> layer for every linear layer of the blocks, or for those whose name ends in one of ``targets``."""
+    refuse_second(hf)
     head = hf.get_output_embeddings()
     linear = {n: m for n, m in hf.named_modules() if isinstance(m, (nn.Linear, Conv1D)) and m is not head}
-    if any("forward" in m.__dict__ for m in linear.values()):
-        raise AdaptationError(
-            "the model carries an adapter already; detach it first", zh="该模型已挂有适配器；请先将其卸下"
-        )
     if targets == "all-linear":
         return linear
     wanted = (targets,) if isinstance(targets, str) else targets
@@ -209,7 +238,20 @@ def find_targets(hf: PreTrainedModel, targets: str | tuple[str, ...]) -> dict[st
     return {n: m for n, m in linear.items() if any(n == t or n.endswith("." + t) for t in wanted)}
 
 
+def refuse_second(hf: PreTrainedModel) -> None:
+    """Raises :class:`AdaptationError` where a module of ``hf`` has been given another ``forward``: one adapter at a time."""
+    if any("forward" in m.__dict__ for m in hf.modules()):
+        raise AdaptationError(
+            "the model carries an adapter already; detach it first", zh="该模型已挂有适配器；请先将其卸下"
+        )
+
+
+def rows(module: Any) -> Tensor:
+    """The weight with one row per output [out, in]; GPT-2's Conv1D stores it the other way round."""
+    return module.weight.T if isinstance(module, Conv1D) else module.weight
+
+
 def sizes(module: Any) -> tuple[int, int]:
-    """(out, in) of a linear layer; GPT-2's Conv1D stores its weight the other way round."""
-    rows, columns = module.weight.shape
-    return (int(columns), int(rows)) if isinstance(module, Conv1D) else (int(rows), int(columns))
+    """(out, in) of a linear layer."""
+    outputs, inputs = rows(module).shape
+    return int(outputs), int(inputs)

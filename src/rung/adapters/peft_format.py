@@ -1,7 +1,8 @@
 """Adapters on disk, in PEFT's own format: ``adapter_config.json`` and ``adapter_model.safetensors``.
 
-PEFT and vLLM load what is written here unchanged, and what PEFT has written is read here. A field of the configuration
-that would change the numbers and is not known here is refused: an adapter that answers differently is worse than none.
+PEFT and vLLM (DoRA: PEFT alone) load what is written here unchanged, and what PEFT has written is read here. A field of
+the configuration that would change the numbers and is not known here is refused: an adapter that answers differently is
+worse than none.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ HARMLESS = {
 }  # fmt: skip
 # Those that leave the base alone; PiSSA, OLoRA, CorDA and LoftQ change its weights as well.
 INITIALISATIONS = (True, False, None, "gaussian", "eva", "orthogonal")
-READ = {"r", "lora_alpha", "lora_dropout", "use_rslora", "rank_pattern", "alpha_pattern", "bias", "init_lora_weights"}
+READ = {
+    "alpha_pattern", "bias", "init_lora_weights", "lora_alpha", "lora_dropout", "r", "rank_pattern", "use_dora", "use_rslora",
+}  # fmt: skip
+# The end of a tensor's name -> the letter that it has in the equations.
+LORA = {"lora_A.weight": "A", "lora_B.weight": "B"}
+DORA = {**LORA, "lora_magnitude_vector": "m"}
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -81,6 +87,7 @@ def save_lora(handle: LoraHandle, folder: Path, *, base: str = "") -> None:
         "lora_alpha": config.alpha,
         "lora_dropout": config.dropout,
         "use_rslora": config.rslora,
+        "use_dora": config.dora,
         "target_modules": _shortest(handle),
         "rank_pattern": {re.escape(n): layer.rank for n, layer in layers.items() if layer.rank != config.rank},
         "alpha_pattern": {re.escape(n): layer.alpha for n, layer in layers.items() if layer.alpha != config.alpha},
@@ -106,14 +113,14 @@ def load_lora(hf: PreTrainedModel, folder: Path) -> LoraHandle:
     """The LoRA of ``folder``, attached to ``hf``; raises :class:`AdaptationError` where it does not fit."""
     fields = read_config(folder)
     _refuse_unknown(fields, folder)
-    pairs = _pairs(read_weights(folder), folder)
+    parts = _parts(read_weights(folder), folder, DORA if fields.get("use_dora") else LORA)
     known = find_targets(hf, "all-linear")
     config = LoraConfig(
         int(fields.get("r", 8)), float(fields.get("lora_alpha", 8)), bool(fields.get("use_rslora")),
-        float(fields.get("lora_dropout") or 0), tuple(sorted(pairs)),
+        float(fields.get("lora_dropout") or 0), tuple(sorted(parts)), bool(fields.get("use_dora")),
     )  # fmt: skip
     layers = {}
-    for name, (a, b) in pairs.items():
+    for name, found in parts.items():
         if name not in known:
             raise misfit(
                 folder,
@@ -122,13 +129,11 @@ def load_lora(hf: PreTrainedModel, folder: Path) -> LoraHandle:
             )
         rank = int(_pattern(fields.get("rank_pattern"), name, config.rank))
         rows, columns = sizes(known[name])
-        if tuple(a.shape) != (rank, columns) or tuple(b.shape) != (rows, rank):
-            found, wanted = f"A {list(a.shape)}, B {list(b.shape)}", f"A {[rank, columns]}, B {[rows, rank]}"
-            raise misfit(
-                folder, f"has {found} for {name}, where {wanted} fits", f"中 {name} 的形状为 {found}，应为 {wanted}"
-            )
+        _check_shapes(folder, name, found, {"A": [rank, columns], "B": [rows, rank], "m": [rows]})
         alpha = float(_pattern(fields.get("alpha_pattern"), name, config.alpha))
-        layers[name] = LoraLayer(known[name], a, b, alpha, config.rslora, config.dropout)
+        layers[name] = LoraLayer(
+            known[name], found["A"], found["B"], alpha, config.rslora, config.dropout, found.get("m")
+        )
     return LoraHandle(hf, layers, config)
 
 
@@ -147,22 +152,37 @@ def _refuse_unknown(fields: dict[str, Any], folder: Path) -> None:
         )
 
 
-def _pairs(tensors: dict[str, torch.Tensor], folder: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Layer name -> (A, B); every tensor must be one of a pair."""
+def _parts(tensors: dict[str, torch.Tensor], folder: Path, ends: dict[str, str]) -> dict[str, dict[str, torch.Tensor]]:
+    """Layer name -> letter -> tensor: every layer has all of ``ends``, and no other tensor is there."""
     parts: dict[str, dict[str, torch.Tensor]] = {}
+    either = "|".join(map(re.escape, ends))
     for key, tensor in tensors.items():
-        match = re.fullmatch(re.escape(PREFIX) + r"(.+)\.lora_([AB])\.weight", key)
+        match = re.fullmatch(rf"{re.escape(PREFIX)}(.+)\.({either})", key)
         if match is None:
             raise misfit(
                 folder,
                 f"holds a tensor {key!r}, which is no LoRA matrix of a linear layer",
                 f"含有张量 {key!r}，它不是线性层的 LoRA 矩阵",
             )
-        parts.setdefault(match[1], {})[match[2]] = tensor
-    lonely = next((n for n, p in parts.items() if len(p) < 2), None)
+        parts.setdefault(match[1], {})[ends[match[2]]] = tensor
+    lonely = next((n for n, p in parts.items() if len(p) < len(ends)), None)
     if lonely or not parts:
-        raise misfit(folder, f"lacks A or B of {lonely or 'every layer'}", f"缺少 {lonely or '所有层'} 的 A 或 B")
-    return {n: (p["A"], p["B"]) for n, p in parts.items()}
+        letters = list(ends.values())
+        raise misfit(
+            folder,
+            f"lacks {' or '.join(letters)} of {lonely or 'every layer'}",
+            f"缺少 {lonely or '所有层'} 的 {' 或 '.join(letters)}",
+        )
+    return parts
+
+
+def _check_shapes(folder: Path, name: str, tensors: dict[str, torch.Tensor], shapes: dict[str, list[int]]) -> None:
+    found = ", ".join(f"{letter} {list(tensor.shape)}" for letter, tensor in sorted(tensors.items()))
+    wanted = ", ".join(f"{letter} {shapes[letter]}" for letter in sorted(tensors))
+    if found != wanted:
+        raise misfit(
+            folder, f"has {found} for {name}, where {wanted} fits", f"中 {name} 的形状为 {found}，应为 {wanted}"
+        )
 
 
 def _pattern(patterns: dict[str, Any] | None, name: str, default: float) -> float:
