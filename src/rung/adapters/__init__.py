@@ -16,7 +16,18 @@ from typing import Any, Protocol
 from torch import nn
 from transformers import PreTrainedModel
 
-from rung.adapters import lora, p_tuning, p_tuning_v2, peft_format, prefix_tuning, prompt_tuning, soft_format
+from rung.adapters import (
+    bottleneck,
+    bottleneck_format,
+    lora,
+    p_tuning,
+    p_tuning_v2,
+    peft_format,
+    prefix_tuning,
+    prompt_tuning,
+    soft_format,
+)
+from rung.adapters.bottleneck import BottleneckConfig, BottleneckHandle
 from rung.adapters.lora import LoraConfig, LoraHandle
 from rung.adapters.p_tuning import PTuningConfig
 from rung.adapters.p_tuning_v2 import PTuningV2Config
@@ -61,7 +72,7 @@ class Method:
     mine: Callable[[Mapping[str, Any]], bool]
 
 
-KNOWN = ("LORA", "PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING")  # of PEFT's types
+KNOWN = ("LORA", "PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", bottleneck_format.TYPE)  # RUNG_: not PEFT's
 ADAPTERS: dict[str, Method] = {
     "prompt-tuning": Method(
         PromptTuningConfig, prompt_tuning.attach, soft_format.save, soft_format.load,
@@ -78,6 +89,10 @@ ADAPTERS: dict[str, Method] = {
     "p-tuning-v2": Method(
         PTuningV2Config, p_tuning_v2.attach, soft_format.save, soft_format.load,
         lambda config: config["peft_type"] == "PREFIX_TUNING" and not config.get("prefix_projection"),
+    ),
+    "adapter": Method(
+        BottleneckConfig, bottleneck.attach, bottleneck_format.save, bottleneck_format.load,
+        lambda config: config["peft_type"] == bottleneck_format.TYPE,
     ),
     "lora": Method(
         LoraConfig, lora.attach, peft_format.save_lora, peft_format.load_lora,
@@ -126,6 +141,7 @@ def attached(hf: PreTrainedModel, folder: Path | None, *, merge: bool = True) ->
 
 
 __all__ = [
-    "ADAPTERS", "Handle", "LoraConfig", "LoraHandle", "PTuningConfig", "PTuningV2Config", "PrefixTuningConfig",
-    "PromptTuningConfig", "SoftHandle", "attach", "attach_folder", "attached", "save",
+    "ADAPTERS", "BottleneckConfig", "BottleneckHandle", "Handle", "LoraConfig", "LoraHandle", "PTuningConfig",
+    "PTuningV2Config", "PrefixTuningConfig", "PromptTuningConfig", "SoftHandle", "attach", "attach_folder", "attached",
+    "save",
 ]  # fmt: skip
