@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from rung.rungs import Rung, control, examples, lora, prompts
+from rung.rungs import Rung, control, examples, linear_probe, lora, prompts
 from rung.types import UserError
 
 LADDER: list[Rung] = [
@@ -30,6 +30,15 @@ LADDER: list[Rung] = [
         "examples that cover the pool",
         "覆盖全部训练集的示例",
         needs=2,
+    ),
+    Rung(
+        "linear-probe",
+        4,
+        linear_probe.linear_probe,
+        "a linear reader of the frozen states",
+        "线性读取冻结模型的隐藏状态",
+        kinds=("classify",),
+        needs=16,
     ),
     Rung("lora", 5, lora.lora, "low-rank updates of the weights", "权重的低秩更新", needs=16),
 ]
