@@ -32,6 +32,8 @@ class TrainingLayout(Layout):
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, *, scale: float | None, dropout: float
     ) -> Tensor:
         """Attention of one layer: query [T, H, d], key and value [T, Hkv, d] -> [T, H, d]."""
+        # Under autocast rotary leaves float32 queries and keys beside values in bfloat16.
+        query, key = query.to(value.dtype), key.to(value.dtype)
         if query.dtype != torch.bfloat16 or query.device.type != "cpu" or not self.short or dropout:
             return super().attend(layer, query, key, value, scale=scale, dropout=dropout)
         past = None if self.past is None else (self.past.keys[layer], self.past.values[layer])

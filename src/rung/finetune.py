@@ -46,7 +46,7 @@ class Hyperparameters:
     evaluations: int = 4  # how often dev is measured, the end included; the best weights are kept
     patience: int = 0  # stop after so many evaluations without a better figure; 0: never
     checkpoint_every: int = 20  # steps; a kill loses at most so many
-    precision: Precision = "auto"  # of the frozen base while training: bfloat16 where it is the faster one
+    precision: Precision = "auto"  # of the products while training: bfloat16 where it is the faster one
     token_budget: int = 2048  # most tokens of a forward: memory and speed, never the result
 
     def count(self, documents: int) -> int:
@@ -123,7 +123,7 @@ def finetune(
                 handle.parameters,
                 [optimizer],
                 batches,
-                lambda micro: document_loss(model, micro, handle.past()),
+                base.loss,
                 evaluate=None if evaluate is None else lambda: base.evaluate(evaluate),
                 folder=folder,
                 on_step=on_step,
@@ -154,19 +154,26 @@ def document_loss(model: Model, micro: Microbatch, past: Past | None = None) -> 
 
 
 class Base:
-    """The frozen base while an adapter trains on it: rounded for the steps, in its own precision for evaluations."""
+    """The base while an adapter trains on it: in bfloat16 for the steps, in its own precision for evaluations.
+
+    A frozen base is rounded, once. Where its own weights are trained they are float32, as rounding would lose the steps,
+    and torch rounds what goes into each product (autocast).
+    """
 
     def __init__(self, model: Model, handle: Handle, precision: Precision):
         self.model, self.handle = model, handle
         fast = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(model.device))
-        self.dtype = torch.bfloat16 if fast else model.hf.dtype if precision == "auto" else torch.float32
+        self.trained = trains_base(model, handle)
+        self.autocast = fast and self.trained
+        frozen = torch.bfloat16 if fast else model.hf.dtype if precision == "auto" else torch.float32
+        self.dtype = torch.float32 if self.trained else frozen
         self._stack = ExitStack()
 
     def __enter__(self) -> Base:
         self._mode = self.model.hf.training
         self.model.hf.eval()  # the base's own dropout is off: what is frozen is not regularised
         self.handle.train()
-        if self.model.hf.dtype != self.dtype:
+        if self.trained or self.model.hf.dtype != self.dtype:
             self._stack.enter_context(rounded(self.model.hf, self.dtype))
         return self
 
@@ -174,6 +181,12 @@ class Base:
         self._stack.close()
         self.handle.train(False)
         self.model.hf.train(self._mode)
+
+    def loss(self, micro: Microbatch) -> tuple[torch.Tensor, int]:
+        """:func:`document_loss` behind what the adapter puts before the text."""
+        # Around each forward alone: autocast keeps its rounded copies until it ends, and a step changes the weights.
+        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.autocast):
+            return document_loss(self.model, micro, self.handle.past())
 
     def evaluate(self, evaluate: Callable[[], float]) -> float:
         """``evaluate()`` on the model as it will be used: the base's own precision, the adapter merged, no dropout."""
@@ -185,11 +198,17 @@ class Base:
             self.__enter__()
 
 
+def trains_base(model: Model, handle: Handle) -> bool:
+    """Whether weights of the base itself are among those that ``handle`` trains."""
+    own = {id(p) for p in model.hf.parameters()}
+    return any(id(p) in own for p in handle.parameters.values())
+
+
 def training_flops(model: Model, handle: Handle, documents: Sequence[Document]) -> float:
     """Operations of one step over ``documents`` (METHODS: forward 2 N, gradients of the activations 2 N, per token).
 
-    Attention and the head at the answers' positions cost twice their forward again in the backward (attention) and
-    once (the frozen head); what the method adds it says itself.
+    Attention and the head at the answers' positions cost twice their forward again in the backward (attention, a head
+    that is trained) and once (a frozen head); what the method adds it says itself.
     """
     tokens = sum(len(d.tokens) - 1 for d in documents)
     pairs = sum((len(d.tokens) - 1) * len(d.tokens) / 2 for d in documents)
@@ -197,4 +216,6 @@ def training_flops(model: Model, handle: Handle, documents: Sequence[Document]) 
     linear, attention, head = (
         model.shape.forward(tokens, 0, 0), model.shape.forward(0, pairs, 0), model.shape.forward(0, 0, reads)
     )  # fmt: skip
-    return 2 * linear + 3 * attention + 2 * head + handle.flops(model.shape, tokens)
+    own = model.hf.get_output_embeddings().weight
+    heads = 3 if any(p is own for p in handle.parameters.values()) else 2
+    return 2 * linear + 3 * attention + heads * head + handle.flops(model.shape, tokens)

@@ -19,20 +19,24 @@ from transformers import PreTrainedModel
 from rung.adapters import (
     bottleneck,
     bottleneck_format,
+    full,
     lora,
     p_tuning,
     p_tuning_v2,
     peft_format,
     prefix_tuning,
     prompt_tuning,
+    quantised,
     soft_format,
 )
 from rung.adapters.bottleneck import BottleneckConfig, BottleneckHandle
+from rung.adapters.full import FullConfig, FullHandle
 from rung.adapters.lora import LoraConfig, LoraHandle
 from rung.adapters.p_tuning import PTuningConfig
 from rung.adapters.p_tuning_v2 import PTuningV2Config
 from rung.adapters.prefix_tuning import PrefixTuningConfig
 from rung.adapters.prompt_tuning import PromptTuningConfig
+from rung.adapters.quantised import QloraConfig, QloraHandle
 from rung.adapters.soft import SoftHandle
 from rung.engine.flops import Shape
 from rung.engine.layout import Past
@@ -62,7 +66,8 @@ class Handle(Protocol):
 class Method:
     """How a kind of adapter is begun, written and read.
 
-    ``mine``: whether a folder with this PEFT configuration holds one. Two methods may share a ``peft_type``.
+    ``mine``: whether a folder with this PEFT configuration holds one. Two methods may share a ``peft_type``; the field
+    ``quantisation`` says how the base is packed (None: it is not), and is no field of PEFT's.
     """
 
     config: type
@@ -72,7 +77,7 @@ class Method:
     mine: Callable[[Mapping[str, Any]], bool]
 
 
-KNOWN = ("LORA", "PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", bottleneck_format.TYPE)  # RUNG_: not PEFT's
+KNOWN = ("LORA", "PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", full.TYPE, bottleneck_format.TYPE)  # RUNG_: not PEFT's
 ADAPTERS: dict[str, Method] = {
     "prompt-tuning": Method(
         PromptTuningConfig, prompt_tuning.attach, soft_format.save, soft_format.load,
@@ -94,9 +99,17 @@ ADAPTERS: dict[str, Method] = {
         BottleneckConfig, bottleneck.attach, bottleneck_format.save, bottleneck_format.load,
         lambda config: config["peft_type"] == bottleneck_format.TYPE,
     ),
+    "qlora": Method(
+        QloraConfig, quantised.attach, quantised.save, quantised.load,
+        lambda config: config["peft_type"] == "LORA" and config["quantisation"] is not None,
+    ),
     "lora": Method(
         LoraConfig, lora.attach, peft_format.save_lora, peft_format.load_lora,
-        lambda config: config["peft_type"] == "LORA",
+        lambda config: config["peft_type"] == "LORA" and config["quantisation"] is None,
+    ),
+    "full": Method(
+        FullConfig, full.attach, full.save, full.load,
+        lambda config: config["peft_type"] == full.TYPE,
     ),
 }  # fmt: skip
 
@@ -114,7 +127,7 @@ def save(handle: Handle, folder: Path, *, base: str = "") -> None:
 
 def attach_folder(hf: PreTrainedModel, folder: Path) -> Handle:
     """The adapter of ``folder`` on ``hf``, whatever its method; :class:`AdaptationError` where it does not fit."""
-    config = peft_format.read_config(Path(folder))
+    config = {**peft_format.read_config(Path(folder)), "quantisation": quantised.read_form(Path(folder))}
     for method in ADAPTERS.values():
         if method.mine(config):
             return method.load(hf, Path(folder))
@@ -141,7 +154,7 @@ def attached(hf: PreTrainedModel, folder: Path | None, *, merge: bool = True) ->
 
 
 __all__ = [
-    "ADAPTERS", "BottleneckConfig", "BottleneckHandle", "Handle", "LoraConfig", "LoraHandle", "PTuningConfig",
-    "PTuningV2Config", "PrefixTuningConfig", "PromptTuningConfig", "SoftHandle", "attach", "attach_folder", "attached",
-    "save",
+    "ADAPTERS", "BottleneckConfig", "BottleneckHandle", "FullConfig", "FullHandle", "Handle", "LoraConfig", "LoraHandle", "PTuningConfig", "PTuningV2Config",
+    "PrefixTuningConfig", "PromptTuningConfig", "QloraConfig", "QloraHandle", "SoftHandle", "attach", "attach_folder",
+    "attached", "save",
 ]  # fmt: skip
