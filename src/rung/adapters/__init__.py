@@ -154,7 +154,7 @@ def attached(hf: PreTrainedModel, folder: Path | None, *, merge: bool = True) ->
 
 
 __all__ = [
-    "ADAPTERS", "BottleneckConfig", "BottleneckHandle", "FullConfig", "FullHandle", "Handle", "LoraConfig", "LoraHandle", "PTuningConfig", "PTuningV2Config",
-    "PrefixTuningConfig", "PromptTuningConfig", "QloraConfig", "QloraHandle", "SoftHandle", "attach", "attach_folder",
-    "attached", "save",
+    "ADAPTERS", "BottleneckConfig", "BottleneckHandle", "FullConfig", "FullHandle", "Handle", "LoraConfig", "LoraHandle",
+    "PTuningConfig", "PTuningV2Config", "PrefixTuningConfig", "PromptTuningConfig", "QloraConfig", "QloraHandle", "SoftHandle",
+    "attach", "attach_folder", "attached", "save",
 ]  # fmt: skip
