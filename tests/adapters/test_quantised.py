@@ -294,7 +294,7 @@ def test_peft_over_bitsandbytes_gives_the_same(build, tmp_path):
         assert theirs.get_submodule(name).weight.quant_state is not None
     theirs = peft.PeftModel.from_pretrained(theirs, tmp_path / "adapter").train()  # so that no fused kernel rounds
     found = theirs(TOKENS).logits.flatten(0, 1)
-    assert (found - logits(hf)).abs().max() < 1e-3 < (found - logits(build())).abs().max()
+    assert (found - logits(hf)).abs().max() < 1e-4 < (found - logits(build())).abs().max()
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
