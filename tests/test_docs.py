@@ -7,7 +7,7 @@ import json
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -151,17 +151,17 @@ def test_shell_lines_are_commands_that_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", sorted((DOCS / "methods").glob("*.md")), ids=name)
 def test_defaults_are_those_of_the_code(page: Path) -> None:
-    for path, value in re.findall(r"^\| `(rung\.[\w.]+)` \| `(.*?)` \|", page.read_text(encoding="utf-8"), re.M):
+    for path, value in re.findall(r"^\| `(rung\.[\w.-]+)` \| `(.*?)` \|", page.read_text(encoding="utf-8"), re.M):
         assert repr(look_up(path)) == value, path
 
 
 def look_up(path: str) -> object:
-    """``rung.room.NAME`` or ``rung.room.Class.field``."""
+    """``rung.room.NAME``, ``rung.room.Class.field`` or ``rung.room.TABLE.key.field``."""
     parts = path.split(".")
     at = next(i for i, part in enumerate(parts) if not part.islower())
     found = importlib.import_module(".".join(parts[:at]))
     for part in parts[at:]:
-        found = getattr(found, part)
+        found = found[part] if isinstance(found, Mapping) else getattr(found, part)
     return found
 
 

@@ -6,15 +6,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from rung.adaptation import hash_of
 from rung.ladder import LADDER
 from rung.rungs import Context, Wave
-from rung.rungs.lora import RATES
+from rung.rungs.trained import RECIPES
 from rung.types import Adaptation, Task
 
-UNTRAINED = [rung for rung in LADDER if rung.name != "lora"]
-LORA = next(rung for rung in LADDER if rung.name == "lora")
+UNTRAINED = [rung for rung in LADDER if rung.name not in RECIPES]
+TRAINED = [rung for rung in LADDER if rung.name in RECIPES]
 
 
 @pytest.fixture
@@ -131,17 +132,29 @@ def test_majority_ties_go_to_the_first_in_order(propose, orders: SimpleNamespace
     assert flat(propose(named("majority"), task=tied))[0].parameters["answer"] == "left"
 
 
-def test_lora_trains_once_and_counts_its_looks_at_dev(propose, orders: SimpleNamespace, tmp_path: Path) -> None:
+def test_every_recipe_is_a_rung() -> None:
+    assert {rung.name for rung in TRAINED} == set(RECIPES)
+    assert all(rung.step in (4, 5) and rung.needs > 1 for rung in TRAINED)
+
+
+@pytest.mark.parametrize("rung", TRAINED, ids=lambda rung: rung.name)
+def test_a_trained_rung_trains_once_and_counts_its_looks_at_dev(
+    propose, orders: SimpleNamespace, tmp_path: Path, rung
+) -> None:
+    if rung.name == "qlora":
+        pytest.importorskip("bitsandbytes", reason="bitsandbytes is in the dev extra")
+    before = {name: p.clone() for name, p in orders.able().hf.state_dict().items()}
     task, kept = orders.task(train=16, dev=12), {}
 
     def keep(adaptation: Adaptation, built) -> None:
-        kept[LORA.name, adaptation.name] = built
+        kept[rung.name, adaptation.name] = built
 
-    first = flat(propose(LORA, task=task, built=kept, keep_built=keep))
+    first = flat(propose(rung, task=task, built=kept, keep_built=keep))
     assert {a.name for a in first} == {name for _, name in kept}
     quarters = [built for (_, name), built in kept.items() if name.endswith("-quarter")]
     (whole,) = [built for (_, name), built in kept.items() if not name.endswith("-quarter")]
-    assert len(quarters) == len(RATES) + 1 and all(built.looks == 1 for built in quarters)
+    recipe = RECIPES[rung.name]
+    assert len(quarters) == len(recipe.rates) + 1 + recipe.soft and all(built.looks == 1 for built in quarters)
     assert whole.looks + 1 == len(whole.notes["evaluations"]) >= 4  # the first look was the quarter's
     assert all(whole.cost.build_flops > 2 * built.cost.build_flops for built in quarters)
     for built in kept.values():
@@ -149,5 +162,14 @@ def test_lora_trains_once_and_counts_its_looks_at_dev(propose, orders: SimpleNam
         assert built.cost.build_flops > 0
         assert built.cost.trainable_parameters > 0
     assert not list((tmp_path / "candidates").rglob("checkpoint"))
-    again = flat(propose(LORA, task=task, built=dict(kept), training=lambda *_: pytest.fail("it was trained before")))
+    again = flat(propose(rung, task=task, built=dict(kept), training=lambda *_: pytest.fail("it was trained before")))
     assert [hash_of(a) for a in again] == [hash_of(a) for a in first]
+    assert all(torch.equal(p, before[name]) for name, p in orders.able().hf.state_dict().items())
+
+
+def test_a_soft_prompt_may_begin_at_the_words_of_the_best_hard_prompt(propose, orders: SimpleNamespace) -> None:
+    """The leader is always the last candidate here: so the warm start is trained, and the whole follows the last quarter."""
+    first, second, last = propose(named("prompt-tuning"), task=orders.task(train=16, dev=12))
+    begun = [a.name.endswith("-warm-quarter") for a in (*first.candidates, *second.candidates)]
+    assert begun == [False, False, True, False]
+    assert f"{last.candidates[0].name}-quarter" == second.candidates[-1].name

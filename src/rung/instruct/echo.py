@@ -58,7 +58,7 @@ def records(rng: random.Random, text: Tokens, size: int, start: Sequence[int]) -
     def some(least: int, most: int) -> list[int]:
         return [int(text[rng.randrange(len(text))]) for _ in range(rng.randint(least, most))]
 
-    before, marks, after = some(0, 2), some(0, rng.choice((0, 1, 1, 2, 4))), some(0, 2)
+    before, marks, after = some(0, 2), some(0, rng.choice((1, 1, 1, 2, 2, 3, 5))), some(0, 2)
     values = [some(1, 2) for _ in range(rng.choice((2, 3, 4, 6, 8, 12)))]
     value_of = {tuple(some(1, 3)): rng.choice(values) for _ in range(rng.choice((2, 3, 4, 6, 8, 12)))}
     noise = rng.choice((0, 0, 0, 0, 1, 3))

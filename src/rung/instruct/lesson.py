@@ -17,6 +17,7 @@ from rung.prompts import TEMPLATES, Words, answer_text, chat_variant, render, re
 from rung.types import Prompt
 
 CHAT = 0.35  # share of the exercises in the chat template
+LINES = 0.5  # share of the episodes with labels under their texts: where looking back is learned first
 Span = tuple[int, int]  # characters, the end excluded
 
 
@@ -99,6 +100,8 @@ def dressed(item: Exercise, words: Words, rng: random.Random) -> Prompt:
         found = item.prompt
     else:
         templates = TEMPLATES[item.language][item.kind]
+        if item.kind == "classify" and item.demonstrations and rng.random() < LINES:
+            return next(t for t in templates if t.name == "lines")
         found = rng.choice(templates)
     return chat_variant(found) if found.style == "plain" and rng.random() < CHAT else found
 

@@ -38,12 +38,10 @@ from rung.memory import PeakMemory
 from rung.programs import Answer, opened
 from rung.rungs import Built, Context, Rung
 from rung.task import detectable_gap
-from rung.train import TrainingDiverged
 from rung.types import (
     Adaptation,
     BudgetSpent,
     Cost,
-    DataError,
     Example,
     ModelError,
     Prediction,
@@ -137,7 +135,7 @@ class Climb:
                         reason = {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"}
                 except BudgetSpent as error:
                     spent, reason, standing = error, {"en": str(error), "zh": error.zh}, None
-                except (ModelError, DataError, TrainingDiverged) as error:  # this rung fails; the others climb on
+                except UserError as error:  # this rung fails; the others climb on
                     status, reason, standing = "failed", {"en": str(error), "zh": error.zh}, None
                 if standing is not None:
                     standings.append(standing)

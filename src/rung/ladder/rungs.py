@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from rung.rungs import Rung, control, examples, linear_probe, lora, prompts
+from rung.rungs import Rung, control, examples, linear_probe, prompts, trained
 from rung.types import UserError
 
 LADDER: list[Rung] = [
@@ -40,7 +40,28 @@ LADDER: list[Rung] = [
         kinds=("classify",),
         needs=16,
     ),
-    Rung("lora", 5, lora.lora, "low-rank updates of the weights", "权重的低秩更新", needs=16),
+    Rung("prompt-tuning", 4, trained.trained("prompt-tuning"), "trained word vectors", "训练出来的词向量", needs=16),
+    Rung(
+        "p-tuning",
+        4,
+        trained.trained("p-tuning"),
+        "word vectors that a network writes",
+        "由小网络写出的词向量",
+        needs=16,
+    ),
+    Rung(
+        "prefix-tuning",
+        4,
+        trained.trained("prefix-tuning"),
+        "keys and values a network writes",
+        "由小网络写出的键值前缀",
+        needs=16,
+    ),
+    Rung("p-tuning-v2", 4, trained.trained("p-tuning-v2"), "trained keys and values", "训练出来的键值前缀", needs=16),
+    Rung("adapter", 5, trained.trained("adapter"), "small layers between the layers", "层间的小型适配器", needs=16),
+    Rung("lora", 5, trained.trained("lora"), "low-rank updates of the weights", "权重的低秩更新", needs=16),
+    Rung("qlora", 5, trained.trained("qlora"), "lora over a base in 4 bits", "4 位基座上的 LoRA", needs=16),
+    Rung("full", 5, trained.trained("full"), "all the weights", "全部权重", needs=16),
 ]
 
 

@@ -10,6 +10,7 @@ instruct     the task's description (or a general one) with the labels or the fi
 role         the same, said to someone
 question     the input, then a question about it
 pairs        input and output: the task is shown, not told
+lines        the label in the line below its text: as little as can stand between them
 ===========  ==========================================================================
 """
 
@@ -35,6 +36,10 @@ def _en(name: str, question: str, lead: str, *, role: str = "", instruction: str
 
 _ZH_PAIRS = _zh("pairs", "输入：{{ input }}", "输出：")
 _EN_PAIRS = _en("pairs", "Input: {{ input }}", "Output:")
+
+# A small model finds the text that a label belongs to the more easily the nearer it stands: see docs/LOG.md, 2026-11-24.
+_ZH_LINES = Prompt("lines", "zh")
+_EN_LINES = Prompt("lines", "en")
 
 _ZH_CLASSIFY = (
     "{{ description|sentence if description else '判断下面的文本属于哪一类。' }}"
@@ -89,6 +94,7 @@ TEMPLATES: dict[Language, dict[Kind, tuple[Prompt, ...]]] = {
                 instruction=f"{{% if {_FEW} %}}{{{{ description|sentence }}}}{{% else %}}{_ZH_CLASSIFY}{{% endif %}}",
             ),
             _ZH_PAIRS,
+            _ZH_LINES,
         ),
         "extract": (
             _zh("bare", "文本：{{ input }}", "JSON："),
@@ -124,6 +130,7 @@ TEMPLATES: dict[Language, dict[Kind, tuple[Prompt, ...]]] = {
                 instruction=f"{{% if {_FEW} %}}{{{{ description|sentence }}}}{{% else %}}{_EN_CLASSIFY}{{% endif %}}",
             ),
             _EN_PAIRS,
+            _EN_LINES,
         ),
         "extract": (
             _en("bare", "Text: {{ input }}", "JSON:"),

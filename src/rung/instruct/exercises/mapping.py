@@ -28,8 +28,8 @@ from rung.instruct.item import Exercise
 from rung.instruct.sources import Sources
 from rung.types import Demonstration, Language
 
-MOST = 24  # pairs that are shown: they are short
-KINDS = {"word": 3, "phrase": 2, "bag": 2, "sign": 3, "echo": 3}
+MOST = 40  # pairs that are shown: they are short
+KINDS = {"word": 4, "phrase": 2, "bag": 3, "sign": 3, "echo": 2}
 Draw = Callable[[], str]
 
 
@@ -41,7 +41,7 @@ def mapping(rng: random.Random, given: Sources) -> Exercise:
     few = count <= 6 and rng.random() < 0.5
     labels = rng.sample(rng.choice(ARBITRARY[language]), count) if few else _some(rng, given, language, count)
     groups = dict(zip(labels, MAKERS[kind](rng, given, language, count), strict=True))
-    shots = max(2 * count, rng.choice((4, 6, 8, 8, 12, 16, 16, MOST)))
+    shots = max(2 * count, rng.choice((8, 12, 16, 16, 24, 24, MOST)))
     order = [*labels, *rng.choices(labels, k=shots - count)]
     rng.shuffle(order)
     asked = rng.choice(labels)
