@@ -280,13 +280,14 @@ def test_short_document_attention_in_bfloat16_is_the_engines(model):
     lengths = [len(d.tokens) - 1 for d in documents]
     torch.manual_seed(0)
     q, k, v = (torch.randn(sum(lengths), heads, 8) for heads in (4, 2, 2))
-    exact = Layout([Segment(n) for n in lengths]).attend(0, q, k, v, scale=None, dropout=0.0)
+    segments = [Segment(n) for n in lengths]
+    exact = Layout(segments).attend(0, q, k, v, scale=None, dropout=0.0)
     half = [x.bfloat16() for x in (q, k, v)]
-    got = TrainingLayout(lengths).attend(0, *half, scale=None, dropout=0.0)
+    got = TrainingLayout(segments).attend(0, *half, scale=None, dropout=0.0)
     assert got.dtype == torch.bfloat16
     torch.testing.assert_close(got.float(), exact, atol=0.04, rtol=0.02)
     shifted = [half[0].roll(1, 0), *half[1:]]  # negative control: queries one position off
-    assert (TrainingLayout(lengths).attend(0, *shifted, scale=None, dropout=0.0).float() - exact).abs().max() > 0.3
+    assert (TrainingLayout(segments).attend(0, *shifted, scale=None, dropout=0.0).float() - exact).abs().max() > 0.3
 
 
 def loss_of(model, document):

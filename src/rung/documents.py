@@ -14,6 +14,7 @@ import torch
 
 from rung.engine import Model
 from rung.engine.choices import cut_all
+from rung.engine.layout import Segment
 from rung.types import DataError
 
 # Float32 logits of one microbatch: half a gigabyte.
@@ -35,22 +36,34 @@ class Document:
 
     @property
     def targets(self) -> int:
+        """What its loss is a sum of."""
         return len(self.learned)
+
+    @property
+    def segment(self) -> Segment:
+        """What the model reads; the last token is predicted, never read."""
+        return Segment(len(self.tokens) - 1)
+
+    @property
+    def reads(self) -> int:
+        """Places whose logits are computed."""
+        return len(self.learned)
+
+    @property
+    def length(self) -> int:
+        """Tokens of context that it needs."""
+        return len(self.tokens)
 
 
 @dataclass(frozen=True)
 class Microbatch:
-    """Documents for one forward; a document's last token is predicted, never read."""
+    """Documents of one kind for one forward."""
 
     documents: tuple[Document, ...]
 
     @property
     def targets(self) -> int:
         return sum(d.targets for d in self.documents)
-
-    @property
-    def inputs(self) -> list[tuple[int, ...]]:
-        return [d.tokens[:-1] for d in self.documents]
 
     def flat(self) -> tuple[list[int], list[int], list[int], list[int]]:
         """Tokens and positions of the one row [T], the flat positions to read [R], and the tokens wanted there [R]."""
@@ -101,7 +114,7 @@ def check(documents: Sequence[Document], context: int) -> None:
     for number, d in enumerate(documents):
         if not 1 <= d.start < len(d.tokens):
             raise ValueError(f"document {number} ({d.source}): start {d.start} of {len(d.tokens)} tokens")
-    sizes = [(d.source or f"document {i + 1}", len(d.tokens)) for i, d in enumerate(documents)]
+    sizes = [(d.source or f"document {i + 1}", d.length) for i, d in enumerate(documents)]
     long = [(name, size) for name, size in sizes if size > context]
     if long:
         named = ", ".join(f"{name} ({size} tokens)" for name, size in long[:5]) + (", ..." if len(long) > 5 else "")
@@ -118,7 +131,7 @@ class Batches:
 
     Every step has ``batch`` documents (all of them if there are fewer); one that reaches the end of an epoch goes on
     with the next. Microbatches hold at most ``token_budget`` tokens (a longer document goes alone), and at most as
-    many targets as half a gigabyte of float32 logits over ``vocabulary`` holds.
+    many reads as half a gigabyte of float32 logits over ``vocabulary`` holds.
     """
 
     def __init__(self, documents: Sequence[Document], *, batch: int, seed: int, token_budget: int, vocabulary: int):
@@ -143,14 +156,16 @@ class Batches:
 
 
 def pack(documents: Sequence[Document], token_budget: int, reads: int) -> list[Microbatch]:
-    """Microbatches of neighbours in length (they share an attention call), the longest first."""
+    """Microbatches of one kind and of neighbours in length (they share an attention call), the longest first."""
     packs: list[list[Document]] = []
-    tokens = targets = 0
-    for d in sorted(documents, key=lambda d: -len(d.tokens)):
-        if packs and tokens + len(d.tokens) <= token_budget and targets + d.targets <= reads:
+    tokens = read = 0
+    for d in sorted(documents, key=lambda d: (type(d).__name__, -len(d.segment))):
+        size = len(d.segment) + 1
+        alike = packs and type(packs[-1][0]) is type(d)
+        if alike and tokens + size <= token_budget and read + d.reads <= reads:
             packs[-1].append(d)
-            tokens, targets = tokens + len(d.tokens), targets + d.targets
+            tokens, read = tokens + size, read + d.reads
         else:
             packs.append([d])
-            tokens, targets = len(d.tokens), d.targets
+            tokens, read = size, d.reads
     return [Microbatch(tuple(p)) for p in packs]

@@ -19,6 +19,7 @@ import torch
 
 from rung.adapters import Handle, LoraConfig, attach, save
 from rung.attend import TrainingLayout
+from rung.choice import Choice, choice_loss, plain
 from rung.documents import Batches, Document, Microbatch, check
 from rung.engine import Model
 from rung.engine.attention import NAME as FLAT
@@ -35,6 +36,8 @@ from rung.types import Cost, digest
 class Hyperparameters:
     """How to train. The defaults suit 64 to 2,000 short examples and a small model."""
 
+    # Of documents with options: all tokens of the right answer, the right option among the options, or a teacher's word on them.
+    objective: Literal["answers", "options", "teacher"] = "answers"
     learning_rate: float = 1e-3  # 1e-3 to 3e-3 at 7M parameters; large models want less, about 2e-4 at a billion
     batch: int = 16  # documents per step; LoRA likes small batches
     epochs: float = 4.0
@@ -81,6 +84,7 @@ def finetune(
 ) -> Trained:
     """Train a fresh adapter on ``documents`` and leave it attached to ``model.hf``.
 
+    Of a :class:`rung.choice.Choice` the objective says what is learned; of any other document it is the answer's tokens.
     evaluate: a figure on dev, higher is better; it is called with the adapter attached and the base in its own
     precision, and the weights of the best figure are kept. folder: checkpoints go there (the same call goes on from
     the last one), and the adapter goes to ``folder/adapter`` at the end. on_step, until: see :func:`rung.train.train`.
@@ -90,6 +94,8 @@ def finetune(
     attention = model.hf.config.get_text_config()._attn_implementation
     assert attention == FLAT, f"attention was switched to {attention!r}: packed documents would see each other"
     settings = hyperparameters
+    if settings.objective == "answers":
+        documents = [plain(d) for d in documents]
     check(documents, model.context)
     batches = Batches(
         documents,
@@ -115,7 +121,7 @@ def finetune(
             list(handle.parameters.values()), lr=settings.learning_rate, weight_decay=settings.weight_decay,
             betas=(0.9, 0.95 if steps < 200 else 0.999), fused=True,
         )  # fmt: skip
-        base = Base(model, handle, settings.precision)
+        base = Base(model, handle, settings.precision, settings.objective)
         with PeakMemory(model.device) as memory, base, torch.random.fork_rng():
             torch.manual_seed(seed)
             report = train(
@@ -135,7 +141,7 @@ def finetune(
             build_flops=sum(training_flops(model, handle, batches.picked(s)) for s in range(report.steps)),
             peak_bytes=memory.bytes,
             trainable_parameters=sum(p.numel() for p in handle.parameters.values()),
-            labels=len(documents),
+            labels=0 if settings.objective == "teacher" else len(documents),
         )
         if folder is not None:
             save(handle, folder / "adapter", base=model.name)
@@ -147,7 +153,7 @@ def finetune(
 
 def document_loss(model: Model, micro: Microbatch, past: Past | None = None) -> tuple[torch.Tensor, int]:
     """Summed loss over the targets of one packed forward behind ``past``, and their number."""
-    layout = TrainingLayout([len(d.tokens) - 1 for d in micro.documents], past=past, device=model.device)
+    layout = TrainingLayout([d.segment for d in micro.documents], past=past, device=model.device)
     tokens, positions, read, labels = (torch.tensor(x, device=model.device) for x in micro.flat())
     logits = run(model.hf, layout, tokens, positions + (0 if past is None else past.position), read)
     return sft(token_logprobs(logits, labels)), micro.targets
@@ -160,8 +166,8 @@ class Base:
     and torch rounds what goes into each product (autocast).
     """
 
-    def __init__(self, model: Model, handle: Handle, precision: Precision):
-        self.model, self.handle = model, handle
+    def __init__(self, model: Model, handle: Handle, precision: Precision, objective: str = "answers"):
+        self.model, self.handle, self.objective = model, handle, objective
         fast = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(model.device))
         self.trained = trains_base(model, handle)
         self.autocast = fast and self.trained
@@ -183,10 +189,13 @@ class Base:
         self.model.hf.train(self._mode)
 
     def loss(self, micro: Microbatch) -> tuple[torch.Tensor, int]:
-        """:func:`document_loss` behind what the adapter puts before the text."""
+        """:func:`document_loss` or :func:`choice_loss`, behind what the adapter puts before the text."""
         # Around each forward alone: autocast keeps its rounded copies until it ends, and a step changes the weights.
         with torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.autocast):
-            return document_loss(self.model, micro, self.handle.past())
+            past = self.handle.past()
+            if isinstance(micro.documents[0], Choice):
+                return choice_loss(self.model, micro, self.objective, past)
+            return document_loss(self.model, micro, past)
 
     def evaluate(self, evaluate: Callable[[], float]) -> float:
         """``evaluate()`` on the model as it will be used: the base's own precision, the adapter merged, no dropout."""
@@ -210,9 +219,9 @@ def training_flops(model: Model, handle: Handle, documents: Sequence[Document]) 
     Attention and the head at the answers' positions cost twice their forward again in the backward (attention, a head
     that is trained) and once (a frozen head); what the method adds it says itself.
     """
-    tokens = sum(len(d.tokens) - 1 for d in documents)
-    pairs = sum((len(d.tokens) - 1) * len(d.tokens) / 2 for d in documents)
-    reads = sum(d.targets for d in documents)
+    tokens = sum(len(d.segment) for d in documents)
+    pairs = sum(d.segment.pairs for d in documents)
+    reads = sum(d.reads for d in documents)
     linear, attention, head = (
         model.shape.forward(tokens, 0, 0), model.shape.forward(0, pairs, 0), model.shape.forward(0, 0, reads)
     )  # fmt: skip
