@@ -24,18 +24,22 @@ class Source:
 
     def documents(self, split: str) -> Iterator[str]:
         """The texts of ``train`` or ``valid``, one at a time; DataError naming the line that is no text."""
-        path = self.folder / f"{split}.jsonl"
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise DataError(
-                        f"{path}:{number}: not JSON ({error})", zh=f"{path}:{number}：不是 JSON（{error}）"
-                    ) from None
-                if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-                    raise DataError(f"{path}:{number}: no field 'text'", zh=f"{path}:{number}：没有 text 字段")
-                yield row["text"]
+        return read_texts(self.folder / f"{split}.jsonl")
+
+
+def read_texts(path: Path) -> Iterator[str]:
+    """The field ``text`` of each line of a JSONL file; DataError naming the line that is no text."""
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise DataError(
+                    f"{path}:{number}: not JSON ({error})", zh=f"{path}:{number}：不是 JSON（{error}）"
+                ) from None
+            if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+                raise DataError(f"{path}:{number}: no field 'text'", zh=f"{path}:{number}：没有 text 字段")
+            yield row["text"]
 
 
 def find_sources(folder: Path) -> list[Source]:

@@ -2,7 +2,8 @@
 
 Each document is cut into windows of the context, every window behind an end-of-text mark, so that each token of the
 document is predicted exactly once and nothing is left out. Log-softmax is in float32, bytes are those of UTF-8; the
-mark that would end the document is not predicted, as it has no bytes.
+mark that would end the document is not predicted, as it has no bytes. A soft prompt that hangs on the model stands
+before every window, as it does before every prompt.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from rung.engine import Model
 from rung.pretrain.tokenizer import token_ids
@@ -57,12 +56,12 @@ class HeldOut:
         return HeldOut(*(np.concatenate(pair) for pair in pairs))
 
 
-def held_out(model: Model, texts: Iterable[str]) -> HeldOut:
-    """Bytes, tokens and nats of each text under ``model``."""
+def held_out(model: Model, texts: Iterable[str], *, context: int | None = None) -> HeldOut:
+    """Bytes, tokens and nats of each text under ``model``; ``context``: of the windows, None: the model's own."""
     texts = list(texts)
     ids = token_ids(model.tokenizer, texts)
     nats = np.zeros(len(texts))
-    for pack in packs(ids, model.text.start(), model.context):
+    for pack in packs(ids, model.text.start(), context or model.context):
         for (number, _), value in zip(pack, window_nats(model, [window for _, window in pack]), strict=True):
             nats[number] += value
     return HeldOut(np.array([len(t.encode()) for t in texts], int), np.array([len(i) for i in ids], int), nats)
@@ -82,16 +81,8 @@ def packs(ids: Sequence[list[int]], mark: list[int], context: int) -> Iterator[l
         yield pack
 
 
-@torch.no_grad()
 def window_nats(model: Model, windows: Sequence[list[int]]) -> list[float]:
     """Minus the log-probability of each window's tokens behind its mark."""
     n = len(model.text.start())
-    read: list[int] = []
-    start = 0
-    for window in windows:
-        read += range(start + n - 1, start + len(window) - 1)
-        start += len(window)
-    wanted = torch.tensor([token for window in windows for token in window[n:]])
-    logits = model.forward_flat(windows, read=read)
-    losses = F.cross_entropy(logits.float(), wanted.to(logits.device), reduction="none")
-    return [float(part.double().sum()) for part in losses.split([len(window) - n for window in windows])]
+    scores = model.score_tokens([window[:n] for window in windows], [[window[n:]] for window in windows])
+    return [-score.logprobs[0] for score in scores]
