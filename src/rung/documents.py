@@ -15,6 +15,7 @@ import torch
 from rung.engine import Model
 from rung.engine.choices import cut_all
 from rung.engine.layout import Segment
+from rung.pretrain.tokenizer import token_ids
 from rung.types import DataError
 
 # Float32 logits of one microbatch: half a gigabyte.
@@ -107,6 +108,25 @@ def answer_documents(
     return documents
 
 
+def text_documents(model: Model, texts: Sequence[str], row: int) -> list[Document]:
+    """Plain texts to go on pre-training with: every token is learned, the end-of-text that closes a text too.
+
+    A text is cut into rows of at most ``row`` tokens, each behind the mark that begins a document; no two texts share a row.
+    Raises ``ValueError`` for a row that does not fit the context or holds nothing beside its mark.
+    """
+    begin = model.text.start()
+    if not len(begin) < row <= model.context:
+        raise ValueError(f"a row of {row} tokens: expected {len(begin) + 1} to {model.context}")
+    end = [] if model.tokenizer.eos_token_id is None else [model.tokenizer.eos_token_id]
+    size = row - len(begin)
+    return [
+        Document((*begin, *ids[at : at + size]), len(begin), f"text {number}")
+        for number, own in enumerate(token_ids(model.tokenizer, list(texts)), 1)
+        for ids in [own + end if own else []]
+        for at in range(0, len(ids), size)
+    ]
+
+
 def check(documents: Sequence[Document], context: int) -> None:
     """Raises :class:`DataError` that names the documents that cannot be trained on; nothing is ever cut."""
     if not documents:
@@ -126,6 +146,23 @@ def check(documents: Sequence[Document], context: int) -> None:
         )
 
 
+class Endless:
+    """Documents again and again, each time in another seeded order: the document at a place is a function of the place."""
+
+    def __init__(self, documents: Sequence[Document], seed: int):
+        self.documents, self.seed = tuple(documents), seed
+        self._order = lru_cache(maxsize=4)(self._shuffle)
+
+    def between(self, first: int, last: int) -> list[Document]:
+        """Those at the places ``first`` to ``last``, without the latter."""
+        places = (divmod(place, len(self.documents)) for place in range(first, last))
+        return [self.documents[self._order(epoch)[place]] for epoch, place in places]
+
+    def _shuffle(self, epoch: int) -> list[int]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        return torch.randperm(len(self.documents), generator=generator).tolist()
+
+
 class Batches:
     """Documents in a seeded order, a new one each epoch: ``batches(step)`` are the microbatches of that step.
 
@@ -139,20 +176,36 @@ class Batches:
         self.batch = min(batch, len(self.documents))
         self.seed, self.token_budget = seed, token_budget
         self.reads = max(1, LOGITS_BUDGET // vocabulary)
-        self._order = lru_cache(maxsize=4)(self._shuffle)
+        self.order = Endless(self.documents, seed)
 
     def __call__(self, step: int) -> list[Microbatch]:
         return pack(self.picked(step), self.token_budget, self.reads)
 
     def picked(self, step: int) -> list[Document]:
         """The documents of a step, in their shuffled order."""
-        count = len(self.documents)
-        places = (divmod(i, count) for i in range(step * self.batch, (step + 1) * self.batch))
-        return [self.documents[self._order(epoch)[place]] for epoch, place in places]
+        return self.order.between(step * self.batch, (step + 1) * self.batch)
 
-    def _shuffle(self, epoch: int) -> list[int]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        return torch.randperm(len(self.documents), generator=generator).tolist()
+
+class Mixed(Batches):
+    """The batches of ``own`` with documents of general text beside them, so that they are ``share`` of all tokens.
+
+    The share is exact over an epoch: a step has whole documents, so one may have none and the next two.
+    """
+
+    def __init__(self, own: Batches, general: Sequence[Document], share: float):
+        self.own, self.token_budget, self.reads = own, own.token_budget, own.reads
+        self.general = Endless(general, own.seed)
+        beside = share / (1 - share) * own.batch * mean_length(own.documents)  # tokens of general text in a step
+        self.each = beside / mean_length(general)  # documents of it
+
+    def picked(self, step: int) -> list[Document]:
+        """The documents of a step: its own, then the general ones."""
+        return self.own.picked(step) + self.general.between(int(step * self.each), int((step + 1) * self.each))
+
+
+def mean_length(documents: Sequence[Document]) -> float:
+    """Tokens of a document."""
+    return sum(len(d.segment) for d in documents) / len(documents)
 
 
 def pack(documents: Sequence[Document], token_budget: int, reads: int) -> list[Microbatch]:

@@ -20,7 +20,7 @@ import torch
 from rung.adapters import Handle, LoraConfig, attach, save
 from rung.attend import TrainingLayout
 from rung.choice import Choice, choice_loss, plain
-from rung.documents import Batches, Document, Microbatch, check
+from rung.documents import Batches, Document, Microbatch, Mixed, check
 from rung.engine import Model
 from rung.engine.attention import NAME as FLAT
 from rung.engine.flat import run
@@ -51,6 +51,9 @@ class Hyperparameters:
     checkpoint_every: int = 20  # steps; a kill loses at most so many
     precision: Precision = "auto"  # of the products while training: bfloat16 where it is the faster one
     token_budget: int = 2048  # most tokens of a forward: memory and speed, never the result
+    # Share of general text in a step's tokens, against forgetting. Each learned token weighs the same: all of a general text's
+    # are learned, so beside short answers 0.1 is already most of the loss.
+    general: float = 0.0
 
     def count(self, documents: int) -> int:
         """Optimiser steps for so many documents."""
@@ -76,6 +79,7 @@ def finetune(
     method: Any = LoraConfig(),
     hyperparameters: Hyperparameters = Hyperparameters(),
     *,
+    general: Sequence[Document] = (),
     evaluate: Callable[[], float] | None = None,
     folder: Path | None = None,
     seed: int = 0,
@@ -84,6 +88,7 @@ def finetune(
 ) -> Trained:
     """Train a fresh adapter on ``documents`` and leave it attached to ``model.hf``.
 
+    general: what ``hyperparameters.general`` is taken from, see :func:`rung.documents.text_documents`.
     Of a :class:`rung.choice.Choice` the objective says what is learned; of any other document it is the answer's tokens.
     evaluate: a figure on dev, higher is better; it is called with the adapter attached and the base in its own
     precision, and the weights of the best figure are kept. folder: checkpoints go there (the same call goes on from
@@ -96,6 +101,7 @@ def finetune(
     settings = hyperparameters
     if settings.objective == "answers":
         documents = [plain(d) for d in documents]
+    general = general if settings.general else ()
     check(documents, model.context)
     batches = Batches(
         documents,
@@ -104,6 +110,9 @@ def finetune(
         token_budget=settings.token_budget,
         vocabulary=model.shape.vocabulary,
     )
+    if settings.general:
+        check(general, model.context)
+        batches = Mixed(batches, general, settings.general)
     steps = settings.count(len(documents))
     plan = Plan(
         steps,
@@ -116,7 +125,7 @@ def finetune(
     )
     handle = attach(model.hf, method, seed)
     try:
-        check(documents, model.context)  # a soft prompt leaves less room
+        check([*documents, *general], model.context)  # a soft prompt leaves less room
         optimizer = torch.optim.AdamW(
             list(handle.parameters.values()), lr=settings.learning_rate, weight_decay=settings.weight_decay,
             betas=(0.9, 0.95 if steps < 200 else 0.999), fused=True,
@@ -134,7 +143,9 @@ def finetune(
                 folder=folder,
                 on_step=on_step,
                 until=until,
-                identity=digest(model.sha256, asdict(method), asdict(settings), seed, [asdict(d) for d in documents]),
+                identity=digest(
+                    model.sha256, asdict(method), asdict(settings), seed, [asdict(d) for d in (*documents, *general)]
+                ),
             )
         cost = Cost(
             build_seconds=report.seconds,
