@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from rung.engine import FakeModel
+from rung.evaluate import General
 from rung.ladder import Climb, choose
 from rung.types import Example, Sealed, Task, digest
 
 LABELS = ("left", "right")
+GENERAL = General({"en": ("The ferry was late.", "Bread needs salt."), "zh": ("渡船晚点了。", "面包要放盐。")})
 
 
 def label_of(number: int) -> str:
@@ -60,14 +62,21 @@ def able(shots: int = 2, share: int = 6) -> FakeModel:
 def climb(folder: Path, rungs: str, **options: Any) -> dict[str, Any]:
     """The result of a climb of ``rungs`` on the orders with the able model, unless told otherwise."""
     task, model = options.pop("task", None) or make_task(), options.pop("model", None) or able()
-    return Climb(task, model, folder, choose(rungs), **options).run()
+    return Climb(task, model, folder, choose(rungs), **{"general": GENERAL, **options}).run()
 
 
 @pytest.fixture(scope="session")
 def orders() -> SimpleNamespace:
     """The helpers of this file: ``orders.task()``, ``orders.able()``, ``orders.climb(folder, "zero-shot")`` ..."""
     return SimpleNamespace(
-        task=make_task, able=able, climb=climb, examples=examples, label_of=label_of, text_of=text_of, labels=LABELS
+        task=make_task,
+        able=able,
+        climb=climb,
+        examples=examples,
+        label_of=label_of,
+        text_of=text_of,
+        labels=LABELS,
+        general=GENERAL,
     )
 
 

@@ -240,3 +240,16 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(orders_csv: Path, tmp
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, check=True)
     assert "report:" in done.stderr
     assert json.loads((tmp_path / "run" / "result.json").read_text())["complete"] is True
+
+
+def test_climb_takes_general_text_and_a_guard(rung: Run, climbed: tuple[Path, Path], tmp_path: Path) -> None:
+    path, _ = climbed
+    general = tmp_path / "general.jsonl"
+    general.write_text("".join(json.dumps({"text": f"A rose is rose {i}."}) + "\n" for i in range(6)), encoding="utf-8")
+    own = ("climb", path, "--model", "fake", "--rungs", "majority", "--run", tmp_path / "run", "--json")
+    done = rung(*own, "--general-text", general, "--max-forgetting", "0.1", "--mix-general", "0.2")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["max_forgetting"] == 0.1
+    refused = rung(*own, "--mix-general", "0.2")
+    assert refused.status == 2
+    assert "type --general-text" in json.loads(refused.out)["error"]

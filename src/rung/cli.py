@@ -57,12 +57,16 @@ def climb(
     budget: Annotated[str | None, typer.Option(help="10m, 90s, 2h, 500ktokens, or $3 with --price")] = None,
     price: Annotated[float, typer.Option(min=0.0, help="money per million tokens, for a budget in money")] = 0.0,
     volume: Annotated[int, typer.Option(min=1, help="requests that 'cheapest' counts on")] = 10_000,
+    general_text: Annotated[Path | None, typer.Option(help="JSONL (field text) or a folder of it, to measure forgetting on; else the package's")] = None,
+    max_forgetting: Annotated[float | None, typer.Option(min=0.0, help="nats per token of general text; a rung that forgets more cannot be chosen")] = None,
+    mix_general: Annotated[float, typer.Option(help="share of --general-text in the tokens of training, against forgetting")] = 0.0,
     run: Annotated[Path | None, typer.Option(help="the run folder; else runs/NAME-xxxxxxxx, found again by the same command")] = None,
     input: Input = None, output: Output = None, kind: Kind = None, train: Train = None, dev: Dev = None, test: Test = None,
     split: Split = None, encoding: Encoding = None, task_language: TaskLanguage = None, describe: Describe = None,
     dtype: Dtype = "float32", batch_size: BatchSize = None, lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Climb the ladder on a file of examples; leave the cheapest adaptation that is good enough, and a report."""
+    from rung.evaluate import read_general
     from rung.ladder import Budget, Climb, choose, default_folder
     from rung.report import LiveTable, write_report
     from rung.task import inspect_task
@@ -71,13 +75,15 @@ def climb(
     options = task_options(locals())
     inspection = inspect_task(data, **options)
     plan, spend = choose(rungs), Budget.parse(budget, price=price)
+    general = read_general(general_text, share=mix_general, most=max_forgetting)
     seed = seed or 0
     loaded = open_model(model, dtype, batch_size)
-    folder = run or default_folder(inspection.task, loaded, plan, seed, all, volume)
+    asked = general_text is not None or max_forgetting is not None
+    folder = run or default_folder(inspection.task, loaded, plan, seed, all, volume, general if asked else None)
     if not as_json:
         say_bad_rows(inspection, language)
     with LiveTable(language, budget_seconds=spend.seconds, console=Console(stderr=as_json)) as watch:
-        walk = Climb(inspection.task, loaded, folder, plan, all, seed, volume, spend, watch)
+        walk = Climb(inspection.task, loaded, folder, plan, all, seed, volume, spend, watch, general)
         result = walk.run()
     report_path = write_report(folder, language)
     if as_json:

@@ -27,7 +27,16 @@ class Killed(BaseException):
 def essence(result: dict[str, Any]) -> dict[str, Any]:
     """What must be the same however often a climb was stopped: the choice, every figure, the operations."""
     rows = [
-        (r["name"], r["status"], r["best"], r["candidates"], r["dev"], r["bound"], r["cost"]["build_flops"])
+        (
+            r["name"],
+            r["status"],
+            r["best"],
+            r["candidates"],
+            r["dev"],
+            r["bound"],
+            r["cost"]["build_flops"],
+            r["forgetting"],
+        )
         for r in result["rungs"]
     ]
     candidates = [(c["name"], c["hash"], c["status"], c["dev"]) for c in result["candidates"]]
@@ -86,7 +95,8 @@ def killed_at(owner: Any, name: str, call: int, *, after: bool = False) -> Itera
         (Ledger, "keep_adaptation", (1, 4)),
         (Ledger, "keep_build", (0, 2)),  # tfidf, and lora: its adapter is saved, its row is not
         (Ledger, "event", (0, 2)),  # latencies
-        (Ledger, "event", (3,)),  # the seal
+        (Ledger, "event", (3,)),  # what lora forgets
+        (Ledger, "event", (4,)),  # the seal
         (Ledger, "keep_examples", (1,)),  # the test split, after the seal was opened
         (Direct, "answer", (2, 12)),
         (Path, "replace", (0,)),  # result.json

@@ -19,7 +19,6 @@ from rung.adapters import attached
 from rung.engine import Model
 from rung.evaluate.statistics import paired_difference
 from rung.pretrain.evaluate import HeldOut, held_out
-from rung.types import Language
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,9 @@ class Rise:
 
 @dataclass(frozen=True)
 class Forgetting:
-    """The rise in each language that there is text of."""
+    """The rise in each language that there is text of (or in each set of texts, where they are named otherwise)."""
 
-    languages: Mapping[Language, Rise]
+    languages: Mapping[str, Rise]
 
     @property
     def worst(self) -> float:
@@ -52,11 +51,11 @@ class Forgetting:
         return {at: asdict(rise) for at, rise in self.languages.items()}
 
     @classmethod
-    def of_json(cls, body: Mapping[Any, Mapping[str, Any]]) -> Forgetting:
+    def of_json(cls, body: Mapping[str, Mapping[str, Any]]) -> Forgetting:
         return cls({at: Rise(**rise) for at, rise in body.items()})
 
 
-def forgetting(model: Model, adapter: Path | None, texts: Mapping[Language, Sequence[str]]) -> Forgetting:
+def forgetting(model: Model, adapter: Path | None, texts: Mapping[str, Sequence[str]]) -> Forgetting:
     """The rise on ``texts`` with the adapter of that folder (None: none, and the rise is 0), and without it again.
 
     ``texts``: at least one that is not empty in every language. Raises :class:`rung.types.AdaptationError` for a folder that
@@ -72,7 +71,7 @@ def forgetting(model: Model, adapter: Path | None, texts: Mapping[Language, Sequ
     return Forgetting(rises)
 
 
-def measured(model: Model, texts: Mapping[Language, Sequence[str]], context: int) -> dict[Language, HeldOut]:
+def measured(model: Model, texts: Mapping[str, Sequence[str]], context: int) -> dict[str, HeldOut]:
     """Nats of every text as ``model`` stands now, in windows of ``context`` tokens."""
     return {at: held_out(model, those, context=context) for at, those in texts.items()}
 

@@ -25,7 +25,7 @@ MIXED = 1_000_000  # characters that training may draw from: more than a trainin
 class General:
     """General text and what a climb does with it: measure forgetting on it, forbid too much, mix it into training."""
 
-    measured: Mapping[Language, tuple[str, ...]]  # a language without texts is left out
+    measured: Mapping[str, tuple[str, ...]]  # of each language; one without texts is left out
     mixed: tuple[str, ...] = ()  # other texts than those
     share: float = 0.0  # of a training step's tokens; 0.1 is a good first try, see bench/forgetting.py
     most: float | None = None  # nats per token: what forgets more in its worse language cannot be chosen
@@ -62,7 +62,7 @@ def read_general(place: Path | None, *, share: float = 0.0, most: float | None =
             )
         return General(shipped_general().measured, most=most)
     texts = sorted(set(find_texts(place)), key=digest)
-    measured: dict[Language, tuple[str, ...]] = {}
+    measured: dict[str, tuple[str, ...]] = {}
     rest: list[str] = []
     for at in LANGUAGES:
         own = [text for text in texts if is_chinese(text) == (at == "zh")]

@@ -4,6 +4,7 @@
         for wave in rung.propose(context):     prompts, demonstrations, training
             race(wave, task.dev)               paired, budgeted, every score in the ledger
         judge(best of the rung)                proven, likely or missed; the level is shared
+        measured_forgetting(best)              what its training cost the model; too much bars it
         if proven: stop
     choose -> open the seal once -> result.json
 
@@ -24,14 +25,14 @@ from filelock import FileLock, Timeout
 
 from rung.adaptation import hash_of, save, to_dict
 from rung.engine import Model
-from rung.evaluate import Marked, measure
+from rung.evaluate import General, Marked, measure, shipped_general
 from rung.ladder.budget import Budget
-from rung.ladder.costs import folder_bytes, lone_latency, rung_cost
+from rung.ladder.costs import folder_bytes, lone_latency, measured_forgetting, rung_cost
 from rung.ladder.race import Runner, race
 from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, family, interval, row
 from rung.ladder.rungs import LADDER
 from rung.ladder.seal import open_seal
-from rung.ladder.verdict import judge
+from rung.ladder.verdict import barred, judge
 from rung.ladder.watch import Watch
 from rung.ledger import Ledger
 from rung.memory import PeakMemory
@@ -66,6 +67,7 @@ class Climb:
     volume: int = 10_000  # requests that "cheapest" counts on
     budget: Budget | None = None
     watch: Watch = field(default_factory=Watch)
+    general: General = field(default_factory=shipped_general)
 
     def run(self) -> dict[str, Any]:
         """The result, which is also in ``folder/result.json``. A finished run gives its result again, unchanged."""
@@ -119,7 +121,7 @@ class Climb:
     def _walk(self) -> dict[str, Any]:
         rows: list[dict[str, Any]] = []
         standings: list[Standing] = []
-        context = Context(self.task, self.model, self.folder / "candidates", self.seed)
+        context = Context(self.task, self.model, self.folder / "candidates", self.seed, self.general)
         context.check = self._check
         spent: BudgetSpent | None = None
         for rung in self.rungs:
@@ -179,7 +181,9 @@ class Climb:
         cost.peak_bytes = memory.bytes
         cost.seconds_per_request = lone_latency(best, self.task, self.model, self.ledger)
         cost.bytes = folder_bytes(self.folder / "adaptations" / rung.name)
-        return Standing(rung, best, tried, families, built, cost, verdict)
+        forgotten = measured_forgetting(best, self.general, self.model, self.ledger)
+        bar = barred(forgotten, self.general.most)
+        return Standing(rung, best, tried, families, built, cost, verdict, forgotten, bar)
 
     def _left_out(self, adaptation: Adaptation, error: UserError) -> None:
         self.watch.note(f"{adaptation.name} is left out: {error}", f"{adaptation.name} 不参加：{error.zh}")
@@ -227,6 +231,9 @@ class Climb:
             "seed": str(self.seed),
             "volume": str(self.volume),
             "rungs": ",".join(r.name for r in self.rungs) + (" all" if self.all else ""),
+            "general text": self.general.fingerprint,
+            "general share": f"{self.general.share:g}",
+            "max forgetting": str(self.general.most),
         }
 
     def _keep_built(self, rung: Rung, adaptation: Adaptation, built: Built, context: Context) -> None:
@@ -268,7 +275,8 @@ class Climb:
                 "n_test": len(self.task.test), "detectable_gap": detectable_gap(len(self.task.dev)),
                 "fingerprint": self.task.fingerprint,
             },
-            "target": self.task.target, "confidence": 0.95, "volume": self.volume, "rungs": rows,
+            "target": self.task.target, "confidence": 0.95, "volume": self.volume,
+            "max_forgetting": self.general.most, "rungs": rows,
             "candidates": [candidate(s, r) for s in standings for r in s.runners],
             "chosen": chosen and chosen[1],
             "test": self._test(chosen[0].best) if chosen and not spent else None,
@@ -299,12 +307,19 @@ class Climb:
 
 
 def default_folder(
-    task: Task, model: Model, rungs: Sequence[Rung], seed: int, everything: bool, volume: int = 10_000
+    task: Task,
+    model: Model,
+    rungs: Sequence[Rung],
+    seed: int,
+    everything: bool,
+    volume: int = 10_000,
+    general: General | None = None,
 ) -> Path:
     """``runs/NAME-xxxxxxxx``: the same command finds its run again after an interruption; another one never does."""
     key = digest(
         task.fingerprint, task.language, task.description, task.metric, task.target, model.sha256, str(model.hf.dtype),
         [r.name for r in rungs], seed, everything, volume,
+        *([] if general is None else [general.fingerprint, general.share, general.most]),
     )  # fmt: skip
     return Path("runs") / f"{task.name}-{key[:8]}"
 
@@ -316,7 +331,7 @@ def _figure(runner: Runner) -> tuple[float, float]:
 
 
 def _after(standings: Sequence[Standing]) -> dict[str, str] | None:
-    proven = next((s.rung.name for s in standings if s.verdict.status == "proven"), None)
+    proven = next((s.rung.name for s in standings if s.proven), None)
     return (proven and {"en": f"{proven} met the target before", "zh": f"{proven} 已经达到目标"}) or None
 
 

@@ -1,4 +1,4 @@
-"""What a rung and its candidates cost: to build, to keep, and to ask."""
+"""What a rung and its candidates cost: to build, to keep, and to ask; and what training made the model forget."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rung.engine import Model
-from rung.evaluate import latency
+from rung.evaluate import Forgetting, General, forgetting, latency
 from rung.ladder.race import Runner
 from rung.ledger import Ledger
 from rung.programs import opened
@@ -47,6 +47,19 @@ def lone_latency(best: Runner, task: Task, model: Model, ledger: Ledger) -> floa
         seconds = latency(answer, task.dev)
     ledger.event(key, {"seconds": seconds})
     return seconds
+
+
+def measured_forgetting(best: Runner, general: General, model: Model, ledger: Ledger) -> Forgetting | None:
+    """What the adapter of ``best`` makes its model forget, measured once and remembered; None: no adapter hangs on the model."""
+    adapter = Path(best.adaptation.adapter or "none")
+    if not (adapter / "adapter_config.json").exists():  # a probe or n-grams leave the model alone
+        return None
+    key = f"forgetting {best.hash} {general.fingerprint}"
+    for event in ledger.events(key):
+        return Forgetting.of_json(event["languages"])
+    found = forgetting(model, adapter, general.measured)
+    ledger.event(key, {"languages": found.as_json()})
+    return found
 
 
 def folder_bytes(folder: Path) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rung.evaluate import Forgetting
 from rung.ladder.costs import candidate_cost
 from rung.ladder.race import Runner
 from rung.ladder.verdict import Verdict, break_even, cheapest_good, total_flops
@@ -27,10 +28,18 @@ class Standing:
     built: dict[str, Built]  # name of a candidate -> what it took
     cost: Cost
     verdict: Verdict
+    forgetting: Forgetting | None = None  # where an adapter hangs on the model
+    barred: dict[str, str] | None = None  # why it cannot be chosen, whatever its score
+
+    @property
+    def proven(self) -> bool:
+        """Whether it meets the target and can be chosen."""
+        return self.verdict.status == "proven" and self.barred is None
 
 
 EMPTY: dict[str, Any] = {
-    "best": None, "candidates": 0, "dev": None, "bound": None, "more_dev": None, "cost": asdict(Cost()), "adaptation": None,
+    "best": None, "candidates": 0, "dev": None, "bound": None, "more_dev": None, "cost": asdict(Cost()), "forgetting": None,
+    "adaptation": None,
 }  # fmt: skip
 
 
@@ -40,13 +49,14 @@ def row(standing: Standing) -> dict[str, Any]:
     return {
         "name": standing.rung.name,
         "status": verdict.status,
-        "reason": None,
+        "reason": standing.barred,
         "best": standing.best.adaptation.name,
         "candidates": len(standing.runners),
         "dev": interval(standing.best.marked.result()),
         "bound": verdict.bound,
         "more_dev": verdict.more_dev,
         "cost": asdict(standing.cost),
+        "forgetting": standing.forgetting and standing.forgetting.as_json(),
         "adaptation": f"adaptations/{standing.rung.name}",
     }
 
@@ -83,20 +93,23 @@ def family(adaptation: Adaptation, rung: Rung, wave: str) -> str:
 
 
 def decide(standings: Sequence[Standing], target: float | None, volume: int) -> tuple[Standing, dict[str, Any]] | None:
-    """The cheapest proven rung; else the cheapest that is not significantly worse than the best."""
-    if not standings:
+    """The cheapest proven rung; else the cheapest that is not significantly worse than the best. Barred ones do not count."""
+    free = [s for s in standings if s.barred is None]
+    if not free:
         return None
-    proven = [s for s in standings if s.verdict.status == "proven"]
+    guarded, standings = len(free) < len(standings), free
+    proven = [s for s in standings if s.proven]
     if proven:
         taken = min(proven, key=lambda s: total_flops(s.cost, volume))
+        limit, limit_zh = (" within --max-forgetting", "遗忘未超限、") if guarded else ("", "")
         why = {
-            "en": f"{taken.rung.name} is the cheapest rung that provably meets the target",
-            "zh": f"{taken.rung.name} 是可证明达到目标的最便宜的方法",
+            "en": f"{taken.rung.name} is the cheapest rung{limit} that provably meets the target",
+            "zh": f"{taken.rung.name} 是{limit_zh}可证明达到目标的最便宜的方法",
         }
     else:
         name, best = cheapest_good([(s.rung.name, s.best.marked, s.cost) for s in standings], volume)
         taken = next(s for s in standings if s.rung.name == name)
-        why = why_chosen(name, best, target, taken.verdict)
+        why = why_chosen(name, best, target, taken.verdict, guarded)
     return taken, {
         "rung": taken.rung.name,
         "candidate": taken.best.adaptation.name,
@@ -107,17 +120,21 @@ def decide(standings: Sequence[Standing], target: float | None, volume: int) -> 
     }
 
 
-def why_chosen(name: str, best: str, target: float | None, verdict: Verdict) -> dict[str, str]:
+def why_chosen(
+    name: str, best: str, target: float | None, verdict: Verdict, guarded: bool = False
+) -> dict[str, str]:
+    """``guarded``: whether a rung was left out of the choice for what it has forgotten."""
+    rung, rung_zh = ("rung within --max-forgetting", "遗忘未超限的方法") if guarded else ("rung", "方法")
     if target is None:
         lead, lead_zh = "no target was set; ", "没有设定目标；"
     elif verdict.status == "likely":
         more = verdict.more_dev
-        lead = "no rung is proven to meet the target; the score is at or above it, the lower bound is not"
+        lead = f"no {rung} is proven to meet the target; the score is at or above it, the lower bound is not"
         lead += f" (about {more} more dev examples would settle it); " if more else "; "
-        lead_zh = "没有方法被证明达到目标；得分已到，置信下界未到"
+        lead_zh = f"没有{rung_zh}被证明达到目标；得分已到，置信下界未到"
         lead_zh += f"（大约再要 {more} 条开发集数据才能定论）；" if more else "；"
     else:
-        lead, lead_zh = "no rung is proven to meet the target; ", "没有方法被证明达到目标；"
+        lead, lead_zh = f"no {rung} is proven to meet the target; ", f"没有{rung_zh}被证明达到目标；"
     if name == best:
         return {"en": lead + f"{name} has the best score", "zh": lead_zh + f"{name} 得分最高"}
     return {

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rung.evaluate import Marked, mcnemar, needed, paired_difference
+from rung.evaluate import Forgetting, Marked, mcnemar, needed, paired_difference
 from rung.task.metrics import METRICS
 from rung.types import Cost
 
@@ -41,6 +41,18 @@ def judge(marked: Marked, target: float | None, rungs: int, looks: int) -> Verdi
         return Verdict("missed", bound)
     enough = needed(value, target, alpha)
     return Verdict("likely", bound, None if enough is None else max(1, enough - len(marked.examples)))
+
+
+def barred(forgotten: Forgetting | None, most: float | None) -> dict[str, str] | None:
+    """Why a rung that has forgotten more than ``most`` nats per token cannot be chosen; None: it can."""
+    if forgotten is None or most is None or forgotten.worst <= most:
+        return None
+    at = max(forgotten.languages, key=lambda language: forgotten.languages[language].nats)
+    rise = forgotten.languages[at].nats
+    return {
+        "en": f"it cannot be chosen: {at} general text costs {rise:.3f} nats per token more than before, above --max-forgetting {most:g}",
+        "zh": f"不能选用：{'中文' if at == 'zh' else '英文'}通用文本的每词元损失比原来高 {rise:.3f} nats，超过 --max-forgetting {most:g}",
+    }
 
 
 def worse(a: Marked, b: Marked, alpha: float = ALPHA) -> bool:

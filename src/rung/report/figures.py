@@ -62,6 +62,13 @@ class Figures:
             return DASH
         return f"{self.interval(dev)}{self._say(', ', '，')}n = {dev['n']:,}"
 
+    def rise(self, found: Mapping[str, Any], interval: bool = True) -> str:
+        """ "+0.120 [+0.080, +0.160]" out of {nats, low, high}: nats per token, with a sign."""
+        nats = f"{found['nats']:+.3f}"
+        if not interval or found["low"] is None:
+            return nats
+        return f"{nats} [{found['low']:+.3f}, {found['high']:+.3f}]"
+
     def count(self, value: float | None) -> str:
         """1,234; from a million on in words (1.2 million, 120 万)."""
         if value is None:

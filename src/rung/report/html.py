@@ -95,6 +95,8 @@ def _content(run: Path, result: Result, ledger: Reads, language: Language) -> di
             "order": order_chart(result, language),
             "break_even": break_even_chart(result, language),
         },
+        "forgetting": [(row["name"], row["forgetting"]) for row in result["rungs"] if row.get("forgetting")],
+        "limit": result.get("max_forgetting"),
         "unplaced": _unplaced(result),
         "unmeasured": _unmeasured(result, language),
         "orders": _spreads(result),

@@ -37,6 +37,7 @@ def _what(result: Mapping[str, Any], language: Language) -> str:
     if chosen is None:
         return _nothing(result, language)
     name, figures = chosen["candidate"], Figures(language)
+    limit, limit_zh = (" within the limit on forgetting", "遗忘未超限的") if barred(result) else ("", "")
     if target is None:
         advice = (
             f"Use {name}: no target was set, and this is the cheapest that is not clearly worse than the best.",
@@ -45,18 +46,23 @@ def _what(result: Mapping[str, Any], language: Language) -> str:
     elif chosen["met"]:
         goal = figures.target(target)
         advice = (
-            f"Use {name}: it is the cheapest rung whose score is proven to reach your target of {goal}.",
-            f"建议使用 {name}：它是经证实达到目标 {goal} 的方法中最便宜的。",
+            f"Use {name}: it is the cheapest rung{limit} whose score is proven to reach your target of {goal}.",
+            f"建议使用 {name}：它是经证实达到目标 {goal} 的{limit_zh}方法中最便宜的。",
         )
     else:
         goal = figures.target(target)
         advice = (
-            f"No rung is proven to reach your target of {goal}; "
+            f"No rung{limit} is proven to reach your target of {goal}; "
             f"use {name}, the cheapest that is not clearly worse than the best.",
-            f"没有方法被证实达到目标 {goal}；建议先用 {name}，它是与最优者无显著差距的方法中最便宜的。",
+            f"没有{limit_zh}方法被证实达到目标 {goal}；建议先用 {name}，它是与最优者无显著差距的方法中最便宜的。",
         )
     no_model = (" It needs no language model.", "它不需要语言模型。") if chosen["rung"] in CONTROLS else ("", "")
     return _say(language, advice[0] + no_model[0], advice[1] + no_model[1])
+
+
+def barred(result: Mapping[str, Any]) -> bool:
+    """Whether a rung was measured and yet could not be chosen: it has forgotten too much."""
+    return any(row["dev"] and row["reason"] for row in result["rungs"])
 
 
 def _nothing(result: Mapping[str, Any], language: Language) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rung.report.figures import DASH, Figures
 from rung.report.sentences import three_sentences
-from rung.report.text import STATUS, UNITS, term, word
+from rung.report.text import LANGUAGES, STATUS, UNITS, term, word
 from rung.types import Language
 
 STYLES = {
@@ -42,7 +42,19 @@ def summary(result: Mapping[str, Any], language: Language) -> RenderableType:
         for row in result["rungs"]
         if row["reason"]
     ]
-    return Group(Text(), *sentences, table, *reasons)
+    return Group(Text(), *sentences, table, *reasons, *forgetting_lines(result, language))
+
+
+def forgetting_lines(result: Mapping[str, Any], language: Language) -> list[Text]:
+    """A line for each rung that was trained: how much dearer general text has become."""
+    figures, join = Figures(language), _say(language, ", ", "，")
+    lead = _say(language, "general text, nats per token: ", "通用文本，每词元 nats：")
+    lines = []
+    for row in result["rungs"]:
+        if found := row.get("forgetting"):
+            rises = join.join(f"{term(LANGUAGES, at, language)} {figures.rise(rise)}" for at, rise in found.items())
+            lines.append(Text(f"  {row['name']}{_say(language, ': ', '：')}{lead}{rises}", style="dim"))
+    return lines
 
 
 def rung_table(language: Language, unit: str = "flops") -> Table:

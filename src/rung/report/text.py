@@ -55,6 +55,7 @@ FAMILIES: dict[str, Pair] = {
     "diverse": ("diverse", "多样"),
     "none": ("no examples", "无示例"),
 }
+LANGUAGES: dict[str, Pair] = {"en": ("English", "英文"), "zh": ("Chinese", "中文")}
 SPLITS: dict[str, Pair] = {"dev": ("Dev split", "开发集"), "test": ("Sealed test", "封存测试集")}
 UNITS: dict[str, Pair] = {
     "flops": ("FLOPs per request", "每次请求的 FLOPs"),
@@ -73,6 +74,7 @@ WORDS: dict[str, Pair] = {
     "contents": ("Contents", "目录"),
     "answer": ("The answer", "结论"),
     "ladder": ("The ladder", "阶梯"),
+    "forgetting": ("What training has made the model forget", "训练使模型遗忘了多少"),
     "cost": ("Score against cost", "得分与开销"),
     "shots": ("How many examples in the prompt", "提示里放多少示例"),
     "order": ("Does their order matter", "示例顺序有多大影响"),

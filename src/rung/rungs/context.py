@@ -14,7 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rung.documents import Document, text_documents
 from rung.engine import Model
+from rung.evaluate import General, shipped_general
 from rung.prompts import TEMPLATES, Words, answer_text
 from rung.types import Adaptation, Cost, Decoding, Demonstration, Kind, ModelRef, Prompt, Task
 
@@ -36,6 +38,8 @@ class Built:
     notes: Mapping[str, Any] = field(default_factory=dict)
     looks: int = 1  # how often dev was looked at while building; each look may be lucky
 
+
+ROW = 256  # tokens of a row of general text
 
 Propose = Callable[["Context"], Iterator[Wave]]
 
@@ -63,6 +67,7 @@ class Context:
     model: Model
     folder: Path  # where trained candidates are kept: folder / rung / candidate
     seed: int
+    general: General = field(default_factory=shipped_general)
     rung: str = ""
     ranking: Sequence[Adaptation] = ()  # this rung's candidates that have run over the whole of dev, the best first
     standing: dict[str, Adaptation] = field(default_factory=dict)  # the best of each rung below
@@ -94,6 +99,13 @@ class Context:
     def pool(self) -> tuple[Demonstration, ...]:
         """The training examples as demonstrations."""
         return tuple(Demonstration(e.input, e.target) for e in self.task.train)
+
+    @cached_property
+    def general_documents(self) -> list[Document]:
+        """The general text that is mixed into training, in rows; none where no share was asked for."""
+        if not self.general.share:
+            return []
+        return text_documents(self.model, self.general.mixed, min(ROW, self.model.context // 2))
 
     @cached_property
     def decoding(self) -> Decoding:
