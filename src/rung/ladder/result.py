@@ -120,9 +120,7 @@ def decide(standings: Sequence[Standing], target: float | None, volume: int) -> 
     }
 
 
-def why_chosen(
-    name: str, best: str, target: float | None, verdict: Verdict, guarded: bool = False
-) -> dict[str, str]:
+def why_chosen(name: str, best: str, target: float | None, verdict: Verdict, guarded: bool = False) -> dict[str, str]:
     """``guarded``: whether a rung was left out of the choice for what it has forgotten."""
     rung, rung_zh = ("rung within --max-forgetting", "遗忘未超限的方法") if guarded else ("rung", "方法")
     if target is None:
