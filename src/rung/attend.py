@@ -1,7 +1,8 @@
-"""Attention for training on packed documents in bfloat16 on a CPU, where torch's fused backward is slow.
+"""Attention for training on packed documents and choices in bfloat16 on a CPU, where torch's fused backward is slow.
 
 Measured with one thread, forward and backward, 8 documents of 128 tokens, 9 heads of 64: fused bfloat16 28.9 ms, fused
-float32 15.0 ms, two batched products with a softmax between them in bfloat16 6.3 ms. Elsewhere (float32, GPUs,
+float32 15.0 ms, two batched products with a softmax between them in bfloat16 6.3 ms; of options behind a context (six layers, 16 stems
+of 30 tokens, crowns of 6 labels of 4 tokens or 41 of 3) fused 90 and 172 ms, products 27 and 58 ms. Elsewhere (float32, GPUs,
 documents so long that their scores would not fit) the engine's own attention is used.
 """
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,10 +31,12 @@ from rung.adapters import (
     PTuningV2Config,
     QloraConfig,
 )
+from rung.choice import Choice, choices
 from rung.documents import Document, answer_documents, pack
 from rung.engine import Model
 from rung.finetune import Hyperparameters, Trained, document_loss, finetune
 from rung.folders import replacing
+from rung.programs import opened
 from rung.prompts import Words, answer_text, choice_texts, render
 from rung.rungs.context import Built, Context, Propose, Wave
 from rung.types import Adaptation, Example, Prompt
@@ -52,11 +54,12 @@ class Recipe:
     passes: tuple[float, float] = (4.0, 8.0)  # fewest and most passes over the training split
     seen: int = 5_000  # examples seen, between those: many passes over little data, few over much
     soft: bool = False  # whether it may begin at the words of a hard prompt
+    objective: Literal["answers", "options"] = "answers"  # of tasks with labels: see bench/objectives.py
 
     def hyperparameters(self, examples: int, rate: float) -> Hyperparameters:
         """Passes by the amount of data, so that small sets learn and large ones do not take hours."""
         passes = min(self.passes[1], max(self.passes[0], self.seen / examples))
-        return Hyperparameters(learning_rate=rate, epochs=passes, evaluations=QUARTERS)
+        return Hyperparameters(objective=self.objective, learning_rate=rate, epochs=passes, evaluations=QUARTERS)
 
 
 RECIPES: Mapping[str, Recipe] = {
@@ -140,7 +143,7 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
             with replacing(folder / "checkpoint") as fresh:
                 shutil.copytree(folder.with_name(first) / "checkpoint", fresh, dirs_exist_ok=True)
         count = len(context.task.train)
-        settings = replace(recipe.hyperparameters(count, trial.rate), general=context.general.share)
+        settings = recipe.hyperparameters(count, trial.rate)
 
         def on_step(step: int, loss: float, scale: float) -> None:
             context.training(full, step + 1, settings.count(count), loss)
@@ -148,7 +151,7 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
 
         found = finetune(
             context.model, documents(context, trial.prompt, context.task.train), trial.config, settings,
-            general=context.general_documents, evaluate=watcher(context, trial.prompt), folder=folder,
+            evaluate=watcher(context, trial.prompt), folder=folder,
             seed=context.seed, on_step=on_step,
             until=None if whole else settings.interval(count),
         )  # fmt: skip
@@ -178,19 +181,27 @@ def added(found: Trained, before: Built | None, method: str, trial: Trial) -> Bu
     return Built(cost, notes, looks=max(1, looks))
 
 
-def documents(context: Context, prompt: Prompt, examples: Sequence[Example]) -> list[Document]:
-    """Prompt and answer of each example, tokenised as scoring does; written answers are closed by end-of-text."""
+def documents(context: Context, prompt: Prompt, examples: Sequence[Example]) -> Sequence[Document]:
+    """Prompt and answer of each example, tokenised as scoring does: a label knows the others, a written answer has an end."""
     words, chat = Words.of(context.task), context.model.chat if prompt.style == "chat" else None
-    chosen = context.task.kind == "classify"
-    options = choice_texts(prompt, words) if chosen else []
-    return answer_documents(
-        context.model,
-        [render(prompt, words, e.input, chat=chat) for e in examples],
-        [answer_text(prompt, words, e.target) for e in examples],
-        choices=[options] * len(examples) if chosen else None,
-        end=None if chosen else context.model.tokenizer.eos_token_id,
-        sources=[e.source for e in examples],
-    )
+    texts = [render(prompt, words, e.input, chat=chat) for e in examples]
+    answers, sources = [answer_text(prompt, words, e.target) for e in examples], [e.source for e in examples]
+    if context.task.kind == "classify":
+        options = choice_texts(prompt, words)
+        return choices(context.model, texts, answers, [options] * len(examples), sources=sources)
+    end = context.model.tokenizer.eos_token_id
+    return answer_documents(context.model, texts, answers, end=end, sources=sources)
+
+
+def taught(context: Context, teacher: Adaptation, prompt: Prompt, examples: Sequence[Example]) -> list[Choice]:
+    """Examples as ``teacher`` labels them, for the objective "teacher": their own labels are not looked at.
+
+    The teacher's word on an example are the scores that it chooses its label by, as it scores and calibrates them.
+    """
+    with opened(teacher, context.model) as answer:
+        found = answer(examples)
+    own = documents(context, prompt, [replace(e, target=p.output) for e, p in zip(examples, found, strict=True)])
+    return [replace(d, teacher=p.scores) for d, p in zip(own, found, strict=True) if isinstance(d, Choice) and p.scores]
 
 
 def watcher(context: Context, prompt: Prompt) -> Callable[[], float] | None:
