@@ -33,6 +33,7 @@ RATES: dict[str, tuple[float, ...]] = {
     "p-tuning-v2": (3e-3, 1e-2, 3e-2, 1e-1),
     "adapter": (3e-4, 1e-3, 3e-3, 1e-2),
     "lora": (3e-4, 1e-3, 3e-3, 1e-2),
+    "qlora": (3e-4, 1e-3, 3e-3, 1e-2),
     "full": (1e-4, 3e-4, 1e-3),
 }
 OPTIONS: dict[str, list[dict[str, Any]]] = {
@@ -42,6 +43,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "p-tuning-v2": [{"length": 8}, {"length": 16}, {"length": 32}],
     "adapter": [{"bottleneck": 16}, {"bottleneck": 64}],
     "lora": [{"rank": 4, "alpha": 8.0}, {"rank": 8, "alpha": 16.0}, {"rank": 16, "alpha": 32.0}],
+    "qlora": [{"rank": 8, "alpha": 16.0}],
     "full": [{}],
 }
 
@@ -55,14 +57,18 @@ def main() -> None:
     model = load_model(asked.model)
     for name, size, seed, method in itertools.product(asked.tasks, asked.sizes, asked.seeds, asked.methods):
         context = make_context(model, name, size, seed)
-        settings = list(itertools.product(OPTIONS[method], RATES[method], (False, True) if RECIPES[method].soft else (False,)))
+        settings = list(
+            itertools.product(OPTIONS[method], RATES[method], (False, True) if RECIPES[method].soft else (False,))
+        )
         for share in (1, 2, QUARTERS):
             scored = []
             for options, rate, warm in settings:
                 key = json.dumps([asked.model, name, size, seed, method, options, rate, warm, asked.steps])
                 row = done.get(key)
                 if row is None or row["share"] < share:
-                    row = trial(context, method, options, rate, warm, share, out / "work" / str(abs(hash(key))), asked.steps)
+                    row = trial(
+                        context, method, options, rate, warm, share, out / "work" / str(abs(hash(key))), asked.steps
+                    )
                     row |= {
                         "key": key, "model": asked.model, "task": name, "size": len(context.task.train), "seed": seed,
                         "method": method, "options": options, "rate": rate, "warm": warm, "share": share,
@@ -84,14 +90,23 @@ def main() -> None:
 
 def make_context(model: Any, name: str, size: int, seed: int) -> Context:
     """The task with ``size`` training examples drawn by the seed, and at most 400 of dev."""
-    task = load_task(TASKS / name)
+    folds = (TASKS / name / "train_all.jsonl").exists()  # few-shot sets come in folds, and in all of them together
+    train, dev = (TASKS / name / f"{part}{'_all' if folds else ''}.jsonl" for part in ("train", "dev"))
+    task = load_task(train=train, dev=dev, test=TASKS / name / "test.jsonl", name=name)
     rng = random.Random(seed)
     train = tuple(rng.sample(task.train, min(size, len(task.train))))
     return Context(replace(task, train=train, dev=task.dev[:400]), model, Path("."), seed, rung="study")
 
 
 def trial(
-    context: Context, method: str, options: dict[str, Any], rate: float, warm: bool, share: int, folder: Path, steps: int
+    context: Context,
+    method: str,
+    options: dict[str, Any],
+    rate: float,
+    warm: bool,
+    share: int,
+    folder: Path,
+    steps: int,
 ) -> dict[str, Any]:
     """Train to ``share`` quarters, from where it stands; the figures on dev so far."""
     prompt = context.templates[0]

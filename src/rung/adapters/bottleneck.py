@@ -34,6 +34,7 @@ from transformers import PreTrainedModel
 
 from rung.adapters.lora import refuse_second
 from rung.engine.flops import Shape
+from rung.engine.trunk import ADDED
 from rung.types import AdaptationError
 
 Placement = Literal["houlsby", "pfeiffer", "parallel"]
@@ -113,6 +114,7 @@ class BottleneckHandle:
             p.requires_grad_(False)
         for layer in layers.values():
             layer.module.__dict__["forward"] = layer.forward
+        hf.__dict__[ADDED] = self._matrices
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -134,7 +136,11 @@ class BottleneckHandle:
 
     def flops(self, shape: Shape, tokens: int) -> float:
         """Operations of a training step over ``tokens`` beyond the base's: 2 forward, 2 for the activations, 2 for the weights."""
-        return 6.0 * sum(p.numel() for p in self.parameters.values() if p.ndim > 1) * tokens
+        return 6.0 * self._matrices * tokens
+
+    @property
+    def _matrices(self) -> int:
+        return sum(p.numel() for p in self.parameters.values() if p.ndim > 1)
 
     def train(self, training: bool = True) -> None:
         """Dropout on or off; the frozen base stays in evaluation mode either way."""
@@ -157,6 +163,7 @@ class BottleneckHandle:
         for layer in self.layers.values():
             if layer.module.__dict__.get("forward") == layer.forward:
                 del layer.module.__dict__["forward"]
+                self.hf.__dict__.pop(ADDED, None)
         for p in self._required:
             p.requires_grad_(True)
         self._required = []

@@ -22,6 +22,7 @@ from transformers.pytorch_utils import Conv1D
 
 from rung.adapters import dora
 from rung.engine.flops import Shape
+from rung.engine.trunk import ADDED
 from rung.types import AdaptationError
 
 
@@ -139,6 +140,7 @@ class LoraHandle:
             p.requires_grad_(False)
         for layer in layers.values():
             layer.module.forward = layer.forward
+        hf.__dict__[ADDED] = self.kept
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -178,11 +180,13 @@ class LoraHandle:
         """Answers as before but at the base's speed: one product per layer, with s B A inside a copy of W."""
         for layer in self.layers.values():
             layer.merge()
+        self.hf.__dict__[ADDED] = 0
 
     def unmerge(self) -> None:
         """Back to W and B A apart; needed before training on. W itself was never touched."""
         for layer in self.layers.values():
             layer.unmerge()
+        self.hf.__dict__[ADDED] = self.kept
 
     @contextmanager
     def merged(self) -> Iterator[None]:
@@ -196,7 +200,8 @@ class LoraHandle:
     def detach(self) -> None:
         """Takes the adapter off; the base is bit for bit what it was. Twice is no harm."""
         for layer in self.layers.values():
-            layer.module.__dict__.pop("forward", None)
+            if layer.module.__dict__.pop("forward", None) is not None:
+                self.hf.__dict__.pop(ADDED, None)
         for p in self._required:
             p.requires_grad_(True)
         self._required = []

@@ -30,7 +30,7 @@ class PTuningConfig:
 
 
 class Written(Soft):
-    """E_0 + MLP(biLSTM(e)) or E_0 + MLP(e), [P, d]; the shapes are those of the released code."""
+    """E_0 + MLP(biLSTM(e)) or E_0 + MLP(e), [P, d]; in PEFT's shapes, with ``hidden`` numbers in each direction of the LSTM."""
 
     deep = False
 
@@ -56,6 +56,10 @@ class Written(Soft):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.mlp = nn.Sequential(*layers)
+
+    @property
+    def network(self) -> int:
+        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith("inner"))
 
     def numbers(self) -> Tensor:
         inner = self.inner.weight

@@ -42,6 +42,10 @@ class Projected(Soft):
         nn.init.zeros_(last.bias)
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.Tanh(), last)
 
+    @property
+    def network(self) -> int:
+        return sum(p.numel() for p in self.mlp.parameters())
+
     def numbers(self) -> Tensor:
         return self.begin + self.mlp(self.inner.weight).view(self.begin.shape)
 

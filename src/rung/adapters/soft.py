@@ -26,8 +26,6 @@ from rung.engine.layout import Past
 from rung.engine.trunk import PREFIX
 from rung.types import AdaptationError
 
-SPREAD = 0.5  # a random start is uniform in [-SPREAD, SPREAD] (Lester et al. 2021, section 3.2) where nothing better is known
-
 
 class Soft(nn.Module):
     """The trained numbers. ``deep``: they are keys and values [P, 2 L, H, d_head], else embeddings [P, d]."""
@@ -37,6 +35,11 @@ class Soft(nn.Module):
     def numbers(self) -> Tensor:
         """What is kept when the training is over, float32, with gradients."""
         raise NotImplementedError
+
+    @property
+    def network(self) -> int:
+        """Numbers that each of the P rows is multiplied by on its way, in training alone."""
+        return 0
 
 
 class Table(Soft):
@@ -95,7 +98,7 @@ class SoftHandle:
         """Operations of a training step over ``tokens`` of text beyond those of the base."""
         size = self.length
         inside = 0.0 if self.source.deep else shape.forward(size, size * (size + 1) / 2, 0)
-        inside += 2.0 * (sum(p.numel() for p in self.parameters.values()) - self.kept)
+        inside += 2.0 * self.source.network * size
         return 3 * (inside + shape.forward(0, tokens * size, 0))
 
     def train(self, training: bool = True) -> None:

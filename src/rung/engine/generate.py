@@ -219,7 +219,7 @@ def _look_for_end(text: Text, writer: Writer, decoding: Decoding, stops: frozens
 
 def _result(trunk: Trunk, writer: Writer) -> Generation:
     new = len(writer.tokens)
-    flops = trunk.shape.request(len(writer.context), new - 1, new, trunk.ahead)
+    flops = trunk.request(len(writer.context), new - 1, new)
     tokens = tuple(writer.tokens)
     return Generation(writer.text, tokens, writer.logprob, len(writer.context), writer.finished, flops)
 

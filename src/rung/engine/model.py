@@ -73,7 +73,7 @@ class Model(Trunk):
 
     def request_flops(self, prompt_tokens: int, new_tokens: int, read_positions: int) -> float:
         """Operations of a lone request: 2 N per token, 4 L d per query-key pair (causal), 2 V d per position read."""
-        return self.shape.request(prompt_tokens, new_tokens, read_positions, self.ahead)
+        return self.request(prompt_tokens, new_tokens, read_positions)
 
     def forward_flat(
         self,

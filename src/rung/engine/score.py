@@ -96,7 +96,7 @@ def score_tokens(
 def _scores(trunk: Trunk, item: Item, logprobs: tuple[float, ...]) -> ChoiceScores:
     # Every option token but the last is read once per distinct beginning, and the logits behind it are used.
     crown = len({option[:n] for option in item.options for n in range(1, len(option))})
-    flops = trunk.shape.request(len(item.context), crown, crown + 1, trunk.ahead)
+    flops = trunk.request(len(item.context), crown, crown + 1)
     return ChoiceScores(logprobs, tuple(len(o) for o in item.options), len(item.context), flops)
 
 

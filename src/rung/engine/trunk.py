@@ -16,7 +16,9 @@ from rung.engine.flops import Meter, Shape
 from rung.engine.layout import Past, Segment
 from rung.types import ModelError
 
-PREFIX = "rung_prefix"  # the attribute of the transformers model that a prefix hangs on
+# Attributes of the transformers model: what an adapter hangs on it.
+PREFIX = "rung_prefix"  # a Prefix
+ADDED = "rung_added"  # numbers that each token is multiplied by besides the base's
 
 
 class Prefix(Protocol):
@@ -77,6 +79,12 @@ class Trunk:
         """Log-probabilities closer than this may swap places with the batch: such decisions are made again alone."""
         return 1e-3 if self.hf.dtype == torch.float32 else 5e-2
 
+    def request(self, prompt_tokens: int, new_tokens: int, reads: int) -> float:
+        """Operations of a lone request to the model as it is now, adapters and prefix included."""
+        added: int = self.hf.__dict__.get(ADDED, 0)
+        base = self.shape.request(prompt_tokens, new_tokens, reads, self.ahead)
+        return base + 2.0 * added * (prompt_tokens + new_tokens)
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Inference mode and no dropout, and afterwards the mode that was."""
@@ -110,7 +118,7 @@ class Trunk:
         self.meter.forwards += 1
         self.meter.tokens += tokens
         self.meter.reads += reads
-        self.meter.flops += self.shape.forward(tokens, pairs, reads)
+        self.meter.flops += self.shape.forward(tokens, pairs, reads) + 2.0 * self.hf.__dict__.get(ADDED, 0) * tokens
 
     def extend(self, past: Past | None, tokens: Sequence[int]) -> Past:
         """The past (None: the prefix) with ``tokens`` behind it, computed in pieces of at most ``token_budget``."""

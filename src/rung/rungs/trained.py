@@ -143,7 +143,7 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
             with replacing(folder / "checkpoint") as fresh:
                 shutil.copytree(folder.with_name(first) / "checkpoint", fresh, dirs_exist_ok=True)
         count = len(context.task.train)
-        settings = recipe.hyperparameters(count, trial.rate)
+        settings = replace(recipe.hyperparameters(count, trial.rate), general=context.general.share)
 
         def on_step(step: int, loss: float, scale: float) -> None:
             context.training(full, step + 1, settings.count(count), loss)
@@ -151,7 +151,7 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
 
         found = finetune(
             context.model, documents(context, trial.prompt, context.task.train), trial.config, settings,
-            evaluate=watcher(context, trial.prompt), folder=folder,
+            general=context.general_documents, evaluate=watcher(context, trial.prompt), folder=folder,
             seed=context.seed, on_step=on_step,
             until=None if whole else settings.interval(count),
         )  # fmt: skip

@@ -1,0 +1,216 @@
+"""What our defaults reach beside PEFT's: the same base, tasks, examples, order and number of steps, three seeds, in one run.
+
+    ours            the recipe of the rung (src/rung/rungs/trained.py): its configuration, and the better of its rates on dev
+    peft            PEFT's defaults: its configuration as it stands, AdamW at 1e-4 as in its method comparison
+    peft, best      PEFT with the best settings published there (July 2026), see BEST
+
+PEFT trains with its own modules in a plain loop; what it trained is saved in its format and read by us, so that every figure comes from
+the same scoring of the same test items. Each row is in OUT/rows.jsonl as soon as it is known, and is not trained again.
+
+    python bench/soft_prompts.py --tasks sst2,trec,waimai_10k,fewclue_eprstmt --size 1000 --steps 240 --seeds 0,1,2
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import itertools
+import json
+import math
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import peft
+import torch
+from defaults import make_context
+from paired import difference
+
+from rung.adapters import attached
+from rung.documents import Batches, Document
+from rung.engine import Model, load_model
+from rung.finetune import Hyperparameters, finetune
+from rung.prompts import Words, choice_texts, render
+from rung.rungs.context import Context
+from rung.rungs.trained import QUARTERS, RECIPES, documents, watcher, words_of
+
+METHODS = ("prompt-tuning", "p-tuning", "prefix-tuning", "p-tuning-v2", "lora")
+DEFAULT_RATE = 1e-4
+BATCH = 16
+Config = Callable[[], peft.PeftConfig]
+TASK = {"task_type": "CAUSAL_LM"}
+LORA_LAYERS = "all-linear"
+DEFAULTS: dict[str, Config] = {  # the number of virtual tokens has no default in PEFT: its documentation's 20
+    "prompt-tuning": lambda: peft.PromptTuningConfig(num_virtual_tokens=20, **TASK),
+    "p-tuning": lambda: peft.PromptEncoderConfig(num_virtual_tokens=20, **TASK),
+    "prefix-tuning": lambda: peft.PrefixTuningConfig(num_virtual_tokens=20, prefix_projection=True, **TASK),
+    "p-tuning-v2": lambda: peft.PrefixTuningConfig(num_virtual_tokens=20, **TASK),
+    "lora": lambda: peft.LoraConfig(**TASK),
+}
+BEST: dict[str, tuple[Config, float]] = {
+    "prompt-tuning": (
+        lambda: peft.PromptTuningConfig(num_virtual_tokens=200, prompt_tuning_init="SAMPLE_VOCAB", **TASK), 1e-3,
+    ),
+    "p-tuning": (lambda: peft.PromptEncoderConfig(num_virtual_tokens=20, **TASK), 1e-4),
+    "prefix-tuning": (lambda: peft.PrefixTuningConfig(num_virtual_tokens=50, prefix_projection=True, **TASK), 5e-3),
+    "p-tuning-v2": (lambda: peft.PrefixTuningConfig(num_virtual_tokens=50, **TASK), 5e-3),
+    "lora": (lambda: peft.LoraConfig(r=64, lora_alpha=64, use_rslora=True, target_modules=LORA_LAYERS, **TASK), 1e-4),
+}  # fmt: skip
+
+
+def main() -> None:
+    asked = arguments()
+    out = Path(asked.out)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "rows.jsonl"
+    done = {tuple(r["key"]): r for r in map(json.loads, path.open())} if path.exists() else {}
+    model = load_model(asked.model)
+    for task, seed, method, side in itertools.product(
+        asked.tasks, asked.seeds, asked.methods, ("ours", "peft", "peft, best")
+    ):
+        key = (asked.model, task, asked.size, asked.steps, seed, method, side)
+        if key in done:
+            continue
+        context = make_context(model, task, asked.size, seed)
+        begun = time.perf_counter()
+        folder = Path(tempfile.mkdtemp())
+        try:
+            how = (
+                ours(context, method, asked.steps, folder)
+                if side == "ours"
+                else theirs(context, method, side, asked.steps, folder)
+            )
+            hits = right(context, folder / "adapter", asked.items)
+        finally:
+            shutil.rmtree(folder)
+        row = {"key": key, "how": how, "hits": hits, "seconds": time.perf_counter() - begun}
+        done[key] = row
+        with path.open("a") as lines:
+            lines.write(json.dumps(row) + "\n")
+        print(
+            f"{task} s{seed} {method} {side}: {np.mean(hits):.3f} of {len(hits)}  {how}  {row['seconds']:.0f}s",
+            flush=True,
+        )
+    print(table(done, asked))
+
+
+def ours(context: Context, method: str, steps: int, folder: Path) -> str:
+    """Each rate for a quarter of the steps, and the better on dev to the end: as the rung does, with the same steps."""
+    recipe, prompt = RECIPES[method], context.templates[0]
+    config = recipe.config
+    if recipe.soft:
+        config = replace(config, start=tuple(context.model.encode(words_of(context, context.templates[1]))))
+    tried: dict[float, float] = {}
+    for rate, part in [(r, True) for r in recipe.rates] + [(0.0, False)]:
+        if not part:
+            rate = max(tried, key=lambda r: tried[r])
+        settings = Hyperparameters(learning_rate=rate, steps=steps, batch=BATCH, evaluations=QUARTERS)
+        place = folder / f"{rate:g}"
+        found = finetune(
+            context.model, documents(context, prompt, context.task.train), config, settings, folder=place, seed=context.seed,
+            evaluate=watcher(context, prompt), until=settings.interval(len(context.task.train)) if part else None,
+        )  # fmt: skip
+        found.handle.detach()
+        tried[rate] = max(v for _, v in found.report.evaluations)
+    shutil.copytree(folder / f"{rate:g}" / "adapter", folder / "adapter")
+    return f"rate {rate:g}"
+
+
+def theirs(context: Context, method: str, side: str, steps: int, folder: Path) -> str:
+    """A plain loop over PEFT's model: padded batches of the same documents in the same order, loss on the answers."""
+    made, rate = (DEFAULTS[method], DEFAULT_RATE) if side == "peft" else BEST[method]
+    torch.manual_seed(context.seed)
+    kept = documents(context, context.templates[0], context.task.train)
+    batches = Batches(
+        kept, batch=BATCH, seed=context.seed, token_budget=1 << 30, vocabulary=context.model.shape.vocabulary
+    )
+    hf = copy.deepcopy(context.model.hf)
+    hf.set_attn_implementation("sdpa")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wrapped = peft.get_peft_model(hf, made())
+        wrapped.train()
+        trained = [p for p in wrapped.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=rate)
+        for step in range(steps):
+            warm = max(1, round(0.1 * steps))
+            done = (step - warm) / max(1, steps - warm)
+            scale = (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * done))
+            for group in optimizer.param_groups:
+                group["lr"] = rate * scale
+            wrapped(**padded(batches.picked(step), context.model)).loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+        wrapped.save_pretrained(folder / "adapter")
+    return f"rate {rate:g}"
+
+
+def padded(shown: Sequence[Document], model: Model) -> dict[str, torch.Tensor]:
+    """A batch as transformers wants it, padded on the right."""
+    longest = max(len(d.tokens) for d in shown)
+    ids = torch.full((len(shown), longest), model.tokenizer.pad_token_id)
+    labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+    for row, d in enumerate(shown):
+        size = len(d.tokens)
+        ids[row, :size] = torch.tensor(d.tokens)
+        labels[row, d.start : size] = ids[row, d.start : size]
+        mask[row, :size] = 1
+    return {"input_ids": ids, "labels": labels, "attention_mask": mask}
+
+
+def right(context: Context, adapter: Path, items: int) -> list[int]:
+    """Which of the first test items the adapted model gets right."""
+    task, prompt, model = context.task, context.templates[0], context.model
+    words = Words.of(task)
+    examples = task.test.open()[:items]
+    with attached(model.hf, adapter):
+        scores = model.score([render(prompt, words, e.input) for e in examples], choice_texts(prompt, words))
+    return [int(task.labels[int(np.argmax(s.logprobs))] == e.target) for s, e in zip(scores, examples, strict=True)]
+
+
+def table(done: dict[tuple, dict[str, Any]], asked: argparse.Namespace) -> str:
+    """Means over tasks and seeds, and ours against each of PEFT's with an interval over all items."""
+    lines = ["| method | ours | peft | peft, best | ours - peft | ours - peft, best |", "|---|---|---|---|---|---|"]
+    for method in asked.methods:
+        marks: dict[str, np.ndarray] = {}
+        for side in ("ours", "peft", "peft, best"):
+            rows = [
+                [done.get((asked.model, t, asked.size, asked.steps, s, method, side)) for s in asked.seeds]
+                for t in asked.tasks
+            ]
+            whole = [np.mean([r["hits"] for r in seeds if r], axis=0) for seeds in rows if all(seeds)]
+            marks[side] = np.concatenate(whole) if whole else np.zeros(0)
+        if not len(marks["ours"]) or len({len(m) for m in marks.values()}) > 1:
+            continue
+        means = [f"{m.mean():.3f}" for m in marks.values()]
+        gaps = [difference(marks["ours"], marks[s]) for s in ("peft", "peft, best")]
+        lines.append(f"| {method} | {' | '.join(means)} | {' | '.join(map(str, gaps))} |")
+    return "\n".join(lines)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def listed(text: str) -> list[str]:
+        return text.split(",")
+
+    parser.add_argument("--methods", type=listed, default=list(METHODS))
+    parser.add_argument("--tasks", type=listed, default=["sst2", "trec", "waimai_10k", "fewclue_eprstmt"])
+    parser.add_argument("--size", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=240)
+    parser.add_argument("--items", type=int, default=500)
+    parser.add_argument("--seeds", type=lambda t: [int(x) for x in t.split(",")], default=[0, 1, 2])
+    parser.add_argument("--model", default="sprout")
+    parser.add_argument("--out", default="runs/soft-prompts")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
