@@ -3,7 +3,7 @@
     answers    negative log-likelihood of the right label's tokens, against the whole vocabulary (rung.objectives.sft)
     options    of the right label among the labels (rung.objectives.options)
     both       the sum of the two per example, with weight 1
-    teacher    the distribution over the labels of the same model with the best of a few few-shot prompts (rung.objectives.distill):
+    teacher    the distribution over the labels of the same model with the best of a few few-shot prompts, calibrated (rung.objectives.distill):
                it sees the inputs of all N training examples, and labels only in the demonstrations of its prompt
     few        answers, on as many labelled examples as the teacher's pool has: what the labels alone are worth
 
@@ -33,12 +33,14 @@ from defaults import make_context
 import rung.choice
 from rung.engine import load_model
 from rung.finetune import Hyperparameters, finetune
+from rung.incontext import batch_calibration
 from rung.objectives import options, sft
 from rung.programs import opened
 from rung.rungs.context import Context
 from rung.rungs.examples import chosen_by, fixed
+from rung.rungs.prompts import UNLABELLED, label_scores
 from rung.rungs.trained import QUARTERS, RECIPES, documents, taught, watcher
-from rung.types import Adaptation
+from rung.types import Adaptation, Example
 
 BOTH = {
     "both": lambda logprobs, right, teacher: options(logprobs, right) + sft(logprobs.gather(-1, right[:, None])),
@@ -82,8 +84,10 @@ def trial(context: Context, asks: dict[str, Any]) -> dict[str, Any]:
     prompt, objective, notes = context.templates[0], asks["objective"], {}
     train = context.task.train
     if objective == "teacher":
-        teacher = best_teacher(replace(context, task=replace(context.task, train=train[: asks["pool"]])))
-        notes = {"teacher": teacher.name, "teacher_accuracy": accuracy(context, teacher)}
+        teacher = best_teacher(replace(context, task=replace(context.task, train=train[: asks["pool"]])), train)
+        notes = {
+            "teacher": teacher.name, "calibrated": teacher.calibration is not None, "teacher_accuracy": accuracy(context, teacher)
+        }  # fmt: skip
         items = taught(context, teacher, prompt, train)
     else:
         items = documents(context, prompt, train[: asks["pool"]] if objective == "few" else train)
@@ -107,12 +111,14 @@ def trial(context: Context, asks: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def best_teacher(context: Context) -> Adaptation:
-    """The best on dev of: demonstrations drawn once, and chosen by keyword, out of the training examples of ``context``."""
+def best_teacher(context: Context, unlabelled: Sequence[Example]) -> Adaptation:
+    """The best on dev of: demonstrations drawn once, and chosen by keyword, out of the training examples of ``context``, calibrated."""
     own = replace(context, rung="teacher")
     candidates = [fixed(own, n, own.seed) for n in (0, *SHOTS) if n <= len(own.pool)]
     candidates += next(iter(chosen_by("bm25")(own))).candidates
-    return max(candidates, key=lambda a: accuracy(context, a))
+    inputs = [e.input for e in unlabelled[-UNLABELLED:]]
+    free = [replace(a, calibration=batch_calibration(label_scores(own, a, inputs))) for a in candidates]
+    return max([*candidates, *free], key=lambda a: accuracy(context, a))
 
 
 def accuracy(context: Context, adaptation: Adaptation) -> float:
