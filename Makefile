@@ -15,10 +15,10 @@ demo: venv  ## the main job: climb the intents of our customer-service examples 
 	@echo "report: $(CURDIR)/$(RUN)/report.html"
 
 test: venv  ## the default tests: under two minutes on two cores
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: venv  ## and the slow ones
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 lint: venv  ## style, types, floors and import cycles
 	$(BIN)/ruff check .

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+# Models here are tiny: a second thread gains nothing, and waits for its turn where another program runs (.ci with a training
+# beside it: eight minutes for one). Set before torch is imported; a run may ask for more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from rung.engine import FakeModel
 from rung.evaluate import General

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from decoders import every_decoder, gpt2, neox, qwen2
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
@@ -12,12 +13,8 @@ from transformers import (
     BloomForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
-    GPTNeoXConfig,
-    GPTNeoXForCausalLM,
     OPTConfig,
     OPTForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
 )
 
 from rung.adapters import BottleneckConfig, LoraConfig, attach, attach_folder, attached, save
@@ -32,32 +29,7 @@ from rung.types import AdaptationError
 TOKENS = torch.arange(5, 17).view(2, 6)
 
 
-def qwen2():
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=61, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=64,
-    )  # fmt: skip
-    return Qwen2ForCausalLM(config).eval()
-
-
-def gpt2():
-    torch.manual_seed(0)
-    return GPT2LMHeadModel(GPT2Config(vocab_size=61, n_positions=64, n_embd=16, n_layer=2, n_head=2)).eval()
-
-
-def neox(parallel=True):
-    torch.manual_seed(0)
-    config = GPTNeoXConfig(
-        vocab_size=61, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=64, use_parallel_residual=parallel,
-    )  # fmt: skip
-    return GPTNeoXForCausalLM(config).eval()
-
-
-SHAPES = [tiny_llama, qwen2, gpt2, neox]
 PLACEMENTS = ["houlsby", "pfeiffer", "parallel"]
-every_shape = pytest.mark.parametrize("build", SHAPES, ids=lambda b: b.__name__)
 every_placement = pytest.mark.parametrize("placement", PLACEMENTS)
 
 
@@ -68,7 +40,7 @@ def stir(handle, seed=1):
             p.add_(torch.randn(p.shape, generator=generator).to(p), alpha=0.3)
 
 
-def installed(build):
+def build():
     hf = build()
     install(hf)
     return hf
@@ -122,7 +94,7 @@ def written_out(build, handle, placement, scale):
     return hf, numbers
 
 
-@every_shape
+@every_decoder
 @every_placement
 def test_it_is_the_equation_written_out_with_its_gradients(build, placement):
     hf = build()
@@ -142,10 +114,10 @@ def test_it_is_the_equation_written_out_with_its_gradients(build, placement):
             assert scale > 0 and (found.grad - plain_number.grad).abs().max() < 1e-5 * scale
 
 
-@every_shape
+@every_decoder
 @every_placement
 def test_a_fresh_one_changes_no_bit_and_the_base_stays_what_it_was(build, placement):
-    hf = installed(build)
+    hf = build()
     before = {n: p.clone() for n, p in hf.state_dict().items()}
     plain = forward_flat(hf, TOKENS.tolist()).detach()
     cached = hf.generate(TOKENS, max_new_tokens=3, do_sample=False, pad_token_id=0)
@@ -170,7 +142,7 @@ def test_a_fresh_one_changes_no_bit_and_the_base_stays_what_it_was(build, placem
 @pytest.mark.parametrize("activation", ["relu", "gelu", "silu"])
 @every_placement
 def test_gradients_against_finite_differences(placement, activation):
-    hf = installed(neox).double()
+    hf = neox().double()
     handle = attach(hf, BottleneckConfig(bottleneck=3, placement=placement, activation=activation, scale=1.5))
     for p in handle.parameters.values():
         p.data = p.data.double()
@@ -297,10 +269,10 @@ def test_it_learns_and_is_equal_after_a_kill(model, placement, precision, tmp_pa
         assert model.score(["abc"], ["0", "1"])[0].logprobs == answers
 
 
-@every_shape
+@every_decoder
 @every_placement
 def test_saved_and_loaded_is_what_it_was_in_memory(build, placement, tmp_path):
-    hf = installed(build)
+    hf = build()
     config = BottleneckConfig(bottleneck=5, placement=placement, activation="silu", scale=0.5, dropout=0.1)
     handle = attach(hf, config)
     stir(handle)

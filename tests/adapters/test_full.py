@@ -4,13 +4,12 @@ import json
 
 import pytest
 import torch
+from decoders import every_decoder, qwen2
 from safetensors.torch import load_file, save_file
-from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from rung.adaptation import hash_folder
 from rung.adapters import FullConfig, LoraConfig, attach, attach_folder, attached, save
 from rung.documents import Document, Microbatch
-from rung.engine import install
 from rung.engine.fake import fake_model, tiny_llama
 from rung.engine.flat import forward_flat
 from rung.finetune import Base, Hyperparameters, document_loss, finetune, training_flops
@@ -20,37 +19,6 @@ TOKENS = torch.arange(5, 17).view(2, 6)
 OUTSIDE = ("embed", "wte", "wpe", "lm_head", "embed_out")  # tables and heads by their names in the models below
 
 
-def qwen2():
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=61, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=64,
-    )  # fmt: skip
-    return _installed(Qwen2ForCausalLM(config))
-
-
-def gpt2():
-    torch.manual_seed(0)
-    return _installed(
-        GPT2LMHeadModel(GPT2Config(vocab_size=61, n_positions=64, n_embd=16, n_layer=2, n_head=2)),
-    )
-
-
-def neox():
-    torch.manual_seed(0)
-    config = GPTNeoXConfig(
-        vocab_size=61, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=64,
-    )  # fmt: skip
-    return _installed(GPTNeoXForCausalLM(config))
-
-
-def _installed(hf):
-    install(hf.eval())
-    return hf
-
-
-every_shape = pytest.mark.parametrize("build", [tiny_llama, qwen2, gpt2, neox], ids=lambda b: b.__name__)
 either = pytest.mark.parametrize("config", [FullConfig(), FullConfig(embeddings=True)], ids=["blocks", "all"])
 
 
@@ -72,7 +40,7 @@ def learnable(n=40):
     return [Document((256, 20 + i % 7, 65 + i % 2, 58, 48 + i % 2), 4, f"d{i}") for i in range(n)]
 
 
-@every_shape
+@every_decoder
 @either
 def test_what_is_trained(build, config):
     hf = build()
@@ -85,7 +53,7 @@ def test_what_is_trained(build, config):
     assert {n for n, p in hf.named_parameters() if p.grad is not None} == wanted
 
 
-@every_shape
+@every_decoder
 @either
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 def test_detached_is_the_base_bit_for_bit(build, config, dtype):
@@ -127,7 +95,7 @@ def test_a_model_with_an_adapter_is_refused():
     attach(hf, FullConfig()).detach()
 
 
-@every_shape
+@every_decoder
 @either
 def test_saved_and_loaded_is_in_memory(build, config, tmp_path):
     for dtype in (torch.float32, torch.bfloat16):

@@ -3,20 +3,20 @@
 import gc
 import json
 import weakref
+from functools import partial
 
 import pytest
 import torch
+from decoders import DECODERS
 from scipy.stats import norm
 from torch import nn
 from torch.nn import functional as F
-from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, Qwen2Config, Qwen2ForCausalLM
 from transformers.pytorch_utils import Conv1D
 
 from rung.adaptation import hash_folder
 from rung.adapters import LoraConfig, QloraConfig, attach, attach_folder, attached, quantised, save
 from rung.adapters.quantised import FourBit, QloraLayer, pack
 from rung.documents import Document
-from rung.engine import install
 from rung.engine.fake import fake_model, tiny_llama
 from rung.engine.flat import forward_flat
 from rung.finetune import Hyperparameters, finetune
@@ -27,38 +27,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # PEFT's and bitsandbytes' ow
 TOKENS = torch.arange(5, 17).view(2, 6)
 
 
-def qwen2():
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=61, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=64, initializer_range=0.3,
-    )  # fmt: skip
-    return _installed(Qwen2ForCausalLM(config))
-
-
-def gpt2():
-    torch.manual_seed(0)
-    config = GPT2Config(
-        vocab_size=61, n_positions=64, n_embd=32, n_layer=2, n_head=2, initializer_range=0.3, resid_pdrop=0.0
-    )
-    return _installed(GPT2LMHeadModel(config))
-
-
-def neox():
-    torch.manual_seed(0)
-    config = GPTNeoXConfig(
-        vocab_size=61, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=64, initializer_range=0.3,
-    )  # fmt: skip
-    return _installed(GPTNeoXForCausalLM(config))
-
-
-def _installed(hf):
-    install(hf.eval())
-    return hf
-
-
-every_shape = pytest.mark.parametrize("build", [tiny_llama, qwen2, gpt2, neox], ids=lambda b: b.__name__)
+WIDE = [
+    tiny_llama,
+    *(partial(build, 32, 0.3) for build in DECODERS[1:]),
+]  # blocks of 64 weights, answers that differ clearly
+every_shape = pytest.mark.parametrize("build", WIDE, ids=["llama", "qwen2", "gpt2", "neox"])
 
 
 def logits(hf):
@@ -276,7 +249,9 @@ def test_saved_and_loaded_is_in_memory(build, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["adapter"]
 
 
-@pytest.mark.parametrize("build", [tiny_llama, qwen2, neox], ids=lambda b: b.__name__)  # Linear4bit has no Conv1D
+@pytest.mark.parametrize(
+    "build", [WIDE[0], WIDE[1], WIDE[3]], ids=["llama", "qwen2", "neox"]
+)  # Linear4bit has no Conv1D
 def test_peft_over_bitsandbytes_gives_the_same(build, tmp_path):
     peft = pytest.importorskip("peft", reason="peft is in the dev extra")
     hf = build()
@@ -304,7 +279,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
     handle.detach()
     before = hash_folder(tmp_path / "adapter")
     with pytest.raises(AdaptationError, match="another base model"):
-        attach_folder(qwen2(), tmp_path / "adapter")
+        attach_folder(WIDE[1](), tmp_path / "adapter")
     form = tmp_path / "adapter" / "quantisation.json"
     told = form.read_text()
     for text, message in (

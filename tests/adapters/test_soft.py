@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from decoders import every_decoder, gpt2
 
 from rung.adapters import (
     PrefixTuningConfig,
@@ -19,37 +19,14 @@ from rung.adapters import (
 )
 from rung.adapters.soft import joined, split
 from rung.documents import Document, Microbatch
-from rung.engine import Model, install
-from rung.engine.fake import fake_model, tiny_llama
+from rung.engine import Model
+from rung.engine.fake import fake_model
 from rung.engine.flat import forward_flat
 from rung.finetune import Hyperparameters, document_loss, finetune
 from rung.types import AdaptationError, DataError, Decoding, ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PEFT's own
 TOKENS = torch.arange(5, 17).view(2, 6)
-
-
-def qwen2():
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=61, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=64,
-    )  # fmt: skip
-    return Qwen2ForCausalLM(config).eval()
-
-
-def gpt2():
-    torch.manual_seed(0)
-    return GPT2LMHeadModel(GPT2Config(vocab_size=61, n_positions=64, n_embd=16, n_layer=2, n_head=2)).eval()
-
-
-def neox():
-    torch.manual_seed(0)
-    config = GPTNeoXConfig(
-        vocab_size=61, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=64,
-    )  # fmt: skip
-    return GPTNeoXForCausalLM(config).eval()
 
 
 CONFIGS = [
@@ -59,9 +36,7 @@ CONFIGS = [
     PrefixTuningConfig(length=3),
     PTuningV2Config(length=3),
 ]
-SHAPES = [tiny_llama, qwen2, gpt2, neox]
 every_config = pytest.mark.parametrize("config", CONFIGS, ids=lambda c: type(c).__name__ + getattr(c, "encoder", ""))
-every_shape = pytest.mark.parametrize("build", SHAPES, ids=lambda b: b.__name__)
 
 
 def stir(handle, seed=1):
@@ -69,12 +44,6 @@ def stir(handle, seed=1):
     with torch.no_grad():
         for p in handle.parameters.values():
             p.add_(torch.randn(p.shape, generator=generator), alpha=0.3)
-
-
-def installed(build):
-    hf = build()
-    install(hf)
-    return hf
 
 
 def ours(hf, past):
@@ -87,11 +56,11 @@ def model() -> Model:
     return fake_model()
 
 
-@every_shape
+@every_decoder
 @every_config
 def test_peft_loads_ours_and_we_load_it_again(build, config, tmp_path):
     peft = pytest.importorskip("peft", reason="peft is in the dev extra")
-    hf = installed(build)
+    hf = build()
     handle = attach(hf, config, seed=0)
     stir(handle)
     wanted, plain = ours(hf, handle.served()), ours(hf, None)
@@ -109,7 +78,7 @@ def test_peft_loads_ours_and_we_load_it_again(build, config, tmp_path):
     assert (ours(hf, again.served()) - wanted).abs().max() < 1e-6  # computed anew
 
 
-@every_shape
+@every_decoder
 @pytest.mark.parametrize("kind", ["prompt", "mlp", "lstm", "prefix", "projected"])
 def test_we_load_pefts(build, kind, tmp_path):
     peft = pytest.importorskip("peft", reason="peft is in the dev extra")
@@ -128,15 +97,15 @@ def test_we_load_pefts(build, kind, tmp_path):
     theirs.save_pretrained(tmp_path / "adapter")
     with torch.no_grad():
         wanted = theirs(input_ids=TOKENS, attention_mask=torch.ones_like(TOKENS)).logits[:, -TOKENS.shape[1] :]
-    hf = installed(build)
+    hf = build()
     handle = attach_folder(hf, tmp_path / "adapter")
     assert (ours(hf, handle.served()) - wanted).abs().max() < 1e-5 < (ours(hf, None) - wanted).abs().max()
 
 
-@every_shape
+@every_decoder
 @every_config
 def test_the_base_is_bit_for_bit_what_it_was(build, config):
-    hf = installed(build)
+    hf = build()
     before = {n: p.clone() for n, p in hf.state_dict().items()}
     plain = ours(hf, None)
     handle = attach(hf, config)
@@ -154,7 +123,7 @@ def test_the_base_is_bit_for_bit_what_it_was(build, config):
 
 @every_config
 def test_gradients_against_finite_differences(config):
-    hf = installed(gpt2).double()
+    hf = gpt2().double()
     handle = attach(hf, config)
     for p in handle.parameters.values():
         p.data = p.data.double()
@@ -297,7 +266,7 @@ def test_what_does_not_fit_is_refused(model, tmp_path):
         attach(model.hf, PTuningV2Config(length=2))
     save(handle, tmp_path / "adapter")
     handle.detach()
-    other = installed(gpt2)
+    other = gpt2()
     with pytest.raises(AdaptationError, match="another base model"):
         attach_folder(other, tmp_path / "adapter")
     assert "rung_prefix" not in other.__dict__

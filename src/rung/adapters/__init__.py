@@ -8,12 +8,11 @@ with attached(hf, folder): ...                     # any method: the folder says
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from torch import nn
 from transformers import PreTrainedModel
 
 from rung.adapters import (
@@ -31,6 +30,7 @@ from rung.adapters import (
 )
 from rung.adapters.bottleneck import BottleneckConfig, BottleneckHandle
 from rung.adapters.full import FullConfig, FullHandle
+from rung.adapters.handle import Handle
 from rung.adapters.lora import LoraConfig, LoraHandle
 from rung.adapters.p_tuning import PTuningConfig
 from rung.adapters.p_tuning_v2 import PTuningV2Config
@@ -38,28 +38,7 @@ from rung.adapters.prefix_tuning import PrefixTuningConfig
 from rung.adapters.prompt_tuning import PromptTuningConfig
 from rung.adapters.quantised import QloraConfig, QloraHandle
 from rung.adapters.soft import SoftHandle
-from rung.engine.flops import Shape
-from rung.engine.layout import Past
 from rung.types import AdaptationError
-
-
-class Handle(Protocol):
-    """An adapter that hangs on a model, whatever its method."""
-
-    method: str
-    hf: PreTrainedModel
-
-    @property
-    def parameters(self) -> dict[str, nn.Parameter]: ...
-    @property
-    def kept(self) -> int: ...
-    def past(self) -> Past | None: ...
-    def flops(self, shape: Shape, tokens: int) -> float: ...
-    def train(self, training: bool = True) -> None: ...
-    def merged(self) -> AbstractContextManager[None]: ...
-    def merge(self) -> None: ...
-    def unmerge(self) -> None: ...
-    def detach(self) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -32,6 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from rung.adapters.handle import Handle
 from rung.adapters.lora import refuse_second
 from rung.engine.flops import Shape
 from rung.engine.trunk import ADDED
@@ -102,16 +102,14 @@ class BottleneckLayer:
         return self.config.scale * F.linear(inner, up) + b2
 
 
-class BottleneckHandle:
+class BottleneckHandle(Handle):
     """Bottleneck adapters that hang on ``hf`` until :meth:`detach`; ``layers`` by the names of their sub-layers."""
 
     method = "adapter"
 
     def __init__(self, hf: PreTrainedModel, layers: dict[str, BottleneckLayer], config: BottleneckConfig):
-        self.hf, self.layers, self.config = hf, layers, config
-        self._required = [p for p in hf.parameters() if p.requires_grad]
-        for p in self._required:
-            p.requires_grad_(False)
+        super().__init__(hf)
+        self.layers, self.config = layers, config
         for layer in layers.values():
             layer.module.__dict__["forward"] = layer.forward
         hf.__dict__[ADDED] = self._matrices
@@ -124,15 +122,6 @@ class BottleneckHandle:
             for name, layer in self.layers.items()
             for part, p in zip(PARTS, layer.numbers, strict=True)
         }
-
-    @property
-    def kept(self) -> int:
-        """Numbers that are left when the training is over: all of them."""
-        return sum(p.numel() for p in self.parameters.values())
-
-    def past(self) -> None:
-        """Nothing stands before the text."""
-        return None
 
     def flops(self, shape: Shape, tokens: int) -> float:
         """Operations of a training step over ``tokens`` beyond the base's: 2 forward, 2 for the activations, 2 for the weights."""
@@ -150,23 +139,12 @@ class BottleneckHandle:
     def merge(self) -> None:
         """Does nothing: with an activation in its middle, an adapter is no matrix that could be added to the base's."""
 
-    def unmerge(self) -> None:
-        """Does nothing, as :meth:`merge` did."""
-
-    @contextmanager
-    def merged(self) -> Iterator[None]:
-        """Does nothing for the duration: the adapter answers as it is."""
-        yield
-
     def detach(self) -> None:
-        """Takes the adapters off; the base is bit for bit what it was. Twice is no harm."""
         for layer in self.layers.values():
             if layer.module.__dict__.get("forward") == layer.forward:
                 del layer.module.__dict__["forward"]
                 self.hf.__dict__.pop(ADDED, None)
-        for p in self._required:
-            p.requires_grad_(True)
-        self._required = []
+        super().detach()
 
 
 def attach(hf: PreTrainedModel, config: BottleneckConfig = BottleneckConfig(), seed: int = 0) -> BottleneckHandle:

@@ -15,8 +15,7 @@ On disk: ``adapter_config.json`` with the ``peft_type`` RUNG_FULL, which PEFT do
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from rung.adapters.handle import Handle
 from rung.adapters.lora import find_targets
 from rung.adapters.peft_format import CONFIG, WEIGHTS, misfit, read_config, read_weights
 from rung.engine.flops import Shape
@@ -42,7 +42,7 @@ class FullConfig:
     embeddings: bool = False  # tables and head too: 1.36x the time at 152,000 tokens, more is forgotten; for new words
 
 
-class FullHandle:
+class FullHandle(Handle):
     """A model whose own weights are being trained, until :meth:`detach` puts the base's tensors back.
 
     tensors: the weights to begin with, by the names of :func:`trainable`; what is not named begins as it is.
@@ -52,15 +52,13 @@ class FullHandle:
 
     def __init__(self, hf: PreTrainedModel, config: FullConfig, tensors: Mapping[str, Tensor] | None = None):
         _refuse_another(hf)
-        self.hf, self.config = hf, config
+        super().__init__(hf)
+        self.config = config
         self._trained = trainable(hf, config)
-        self._flags = {p: p.requires_grad for p in hf.parameters()}
         self._base = {name: p.data for name, p in self._trained.items()}
         self.dtypes = {name: p.dtype for name, p in self._trained.items()}  # the base's
         self._masters: dict[str, Tensor] = {}
         self._training = False
-        for p in hf.parameters():
-            p.requires_grad_(False)
         for name, p in self._trained.items():
             found = (tensors or {}).get(name, p.data)
             p.data = found.to(device=p.device, dtype=p.dtype, copy=True)
@@ -71,15 +69,6 @@ class FullHandle:
     def parameters(self) -> dict[str, nn.Parameter]:
         """Name -> the model's own parameter, tied ones once; in float32 while it trains."""
         return self._trained
-
-    @property
-    def kept(self) -> int:
-        """Numbers that are left when the training is over: all that were trained."""
-        return sum(p.numel() for p in self._trained.values())
-
-    def past(self) -> None:
-        """Nothing stands before the text."""
-        return None
 
     def flops(self, shape: Shape, tokens: int) -> float:
         """Operations of a training step over ``tokens`` beyond those of a frozen base: the gradients of the weights, 2 N.
@@ -104,17 +93,6 @@ class FullHandle:
                 self._masters[name] = p.data
                 p.data = p.data.to(self.dtypes[name])
 
-    def merge(self) -> None:
-        """Nothing to do: the weights are the adapter."""
-
-    def unmerge(self) -> None:
-        """Nothing to do."""
-
-    @contextmanager
-    def merged(self) -> Iterator[None]:
-        """Nothing to do."""
-        yield
-
     def detach(self) -> None:
         """The base's own tensors are back, bit for bit. Twice is no harm."""
         if self.hf.__dict__.get(MARK) is not self:
@@ -123,8 +101,8 @@ class FullHandle:
         self.train(False)
         for name, p in self._trained.items():
             p.data, p.grad = self._base[name], None
-        for p, required in self._flags.items():
-            p.requires_grad_(required)
+            p.requires_grad_(False)
+        super().detach()
 
 
 def attach(hf: PreTrainedModel, config: FullConfig = FullConfig(), seed: int = 0) -> FullHandle:

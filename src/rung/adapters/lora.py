@@ -9,8 +9,6 @@ DoRA is an option of it: :mod:`rung.adapters.dora`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +19,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from rung.adapters import dora
+from rung.adapters.handle import Handle
 from rung.engine.flops import Shape
 from rung.engine.trunk import ADDED
 from rung.types import AdaptationError
@@ -128,16 +127,14 @@ class _Lora(torch.autograd.Function):
         return gx, None, None, ga, gb, None, None
 
 
-class LoraHandle:
+class LoraHandle(Handle):
     """A LoRA that hangs on ``hf`` until :meth:`detach`."""
 
     method = "lora"
 
     def __init__(self, hf: PreTrainedModel, layers: dict[str, LoraLayer], config: LoraConfig):
-        self.hf, self.layers, self.config = hf, layers, config
-        self._required = [p for p in hf.parameters() if p.requires_grad]
-        for p in self._required:
-            p.requires_grad_(False)
+        super().__init__(hf)
+        self.layers, self.config = layers, config
         for layer in layers.values():
             layer.module.forward = layer.forward
         hf.__dict__[ADDED] = self.kept
@@ -151,15 +148,6 @@ class LoraHandle:
             if layer.magnitude is not None:
                 named[f"{name}.lora_magnitude_vector"] = layer.magnitude
         return named
-
-    @property
-    def kept(self) -> int:
-        """Numbers that are left when the training is over: all of them."""
-        return sum(p.numel() for p in self.parameters.values())
-
-    def past(self) -> None:
-        """Nothing stands before the text."""
-        return None
 
     def flops(self, shape: Shape, tokens: int) -> float:
         """Operations of a training step over ``tokens`` beyond the base's: 2 forward, 2 for the activations, 2 for A and B.
@@ -188,23 +176,11 @@ class LoraHandle:
             layer.unmerge()
         self.hf.__dict__[ADDED] = self.kept
 
-    @contextmanager
-    def merged(self) -> Iterator[None]:
-        """:meth:`merge` for the duration."""
-        self.merge()
-        try:
-            yield
-        finally:
-            self.unmerge()
-
     def detach(self) -> None:
-        """Takes the adapter off; the base is bit for bit what it was. Twice is no harm."""
         for layer in self.layers.values():
             if layer.module.__dict__.pop("forward", None) is not None:
                 self.hf.__dict__.pop(ADDED, None)
-        for p in self._required:
-            p.requires_grad_(True)
-        self._required = []
+        super().detach()
 
 
 def attach(hf: PreTrainedModel, config: LoraConfig = LoraConfig(), seed: int = 0) -> LoraHandle:

@@ -12,14 +12,14 @@ what a prefix costs, attention over P keys. A text's positions begin at P, as PE
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from rung.adapters.handle import Handle
 from rung.engine.flat import run_kept
 from rung.engine.flops import Shape
 from rung.engine.layout import Past
@@ -27,14 +27,14 @@ from rung.engine.trunk import PREFIX
 from rung.types import AdaptationError
 
 
-class Soft(nn.Module):
+class Soft(nn.Module, ABC):
     """The trained numbers. ``deep``: they are keys and values [P, 2 L, H, d_head], else embeddings [P, d]."""
 
     deep: bool
 
+    @abstractmethod
     def numbers(self) -> Tensor:
         """What is kept when the training is over, float32, with gradients."""
-        raise NotImplementedError
 
     @property
     def network(self) -> int:
@@ -54,7 +54,7 @@ class Table(Soft):
         return self.table
 
 
-class SoftHandle:
+class SoftHandle(Handle):
     """A soft prompt that hangs on ``hf`` until :meth:`detach`; the base is bit for bit what it was all the while."""
 
     def __init__(self, hf: PreTrainedModel, method: str, source: Soft, config: Any):
@@ -62,13 +62,11 @@ class SoftHandle:
             raise AdaptationError(
                 "the model carries a soft prompt already; detach it first", zh="该模型已挂有软提示；请先将其卸下"
             )
-        self.hf, self.method, self.source, self.config = hf, method, source.to(hf.device), config
+        super().__init__(hf)
+        self.method, self.source, self.config = method, source.to(hf.device), config
         with torch.no_grad():
             self.length = self.position = source.numbers().shape[0]
         self._served: Past | None = None
-        self._required = [p for p in hf.parameters() if p.requires_grad]
-        for p in self._required:
-            p.requires_grad_(False)
         hf.__dict__[PREFIX] = self
 
     @property
@@ -116,22 +114,10 @@ class SoftHandle:
     def unmerge(self) -> None:
         self._served = None
 
-    @contextmanager
-    def merged(self) -> Iterator[None]:
-        """:meth:`merge` for the duration."""
-        self.merge()
-        try:
-            yield
-        finally:
-            self.unmerge()
-
     def detach(self) -> None:
-        """Takes the soft prompt off. Twice is no harm."""
         if self.hf.__dict__.get(PREFIX) is self:
             del self.hf.__dict__[PREFIX]
-        for p in self._required:
-            p.requires_grad_(True)
-        self._required = []
+        super().detach()
 
 
 def split(numbers: Tensor) -> Past:

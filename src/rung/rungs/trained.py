@@ -7,7 +7,8 @@ A quarter of the training decides what is trained to its end (successive halving
     the best hard prompt in place of the bare template ──┘
 
 The bare template comes first: it is the cheapest to ask, and a trained model may need no more words than that. What is raced is in
-:data:`RECIPES`; the figures behind it are those of ``bench/defaults.py``.
+:data:`RECIPES`. Rates and lengths are first guesses by the papers and a few tries: ``bench/defaults.py`` is the study that is to
+settle them, and has not been run to its end.
 """
 
 from __future__ import annotations
@@ -95,7 +96,6 @@ def trained(method: str) -> Propose:
     def propose(context: Context) -> Iterator[Wave]:
         recipe = RECIPES[method]
         bare, found = context.templates[0], context.prompt
-        trials = {Trial(bare, rate, recipe.config): True for rate in recipe.rates}
         made: dict[str, Trial] = {}
 
         def quarter(trial: Trial) -> Adaptation:
@@ -103,7 +103,7 @@ def trained(method: str) -> Propose:
             made[candidate.name] = trial
             return candidate
 
-        yield Wave([quarter(trial) for trial in trials])
+        yield Wave([quarter(Trial(bare, rate, recipe.config)) for rate in recipe.rates])
         if context.leader is None:
             return
         rate = made[context.leader.name].rate
