@@ -195,8 +195,8 @@ def _next_rung(result: Mapping[str, Any]) -> tuple[str, str]:
     if result["chosen"]["met"] or result["target"] is None:
         return "no rung above it is left to try", "其上没有未试的方法"
     return (
-        "every rung was tried, so more or better examples or a larger model would be next",
-        "所有方法都试过了，下一步是补充、改善样本，或换更大的模型",
+        "every rung of this climb was tried, so more or better examples or a larger model would be next",
+        "本次攀登的方法都试过了，下一步是补充、改善样本，或换更大的模型",
     )
 
 
