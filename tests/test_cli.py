@@ -224,7 +224,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(orders_csv: Path, tmp
         sys.executable, "-m", "rung", "climb", str(orders_csv), "--model", "fake", "--rungs", "zero-shot,lora",
         "--run", str(tmp_path / "run"), "--lang", "en",
     ]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     for _ in range(600):
         time.sleep(0.1)

@@ -1,0 +1,29 @@
+"""The door for people: ``rung climb``, ``data``, ``predict``, ``evaluate``, ``report``, ``pretrain``; a file for each group.
+
+Every command answers to ``--json`` and speaks Chinese or English (``--lang``, else the locale). A user's mistake is one
+sentence and exit status 2; an interrupted climb exits with 130 and can be gone on with.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rung.cli import answer, climb, data, pretrain  # noqa: F401 - each puts its commands on the application, in this order
+from rung.cli.options import app, show_json
+from rung.types import UserError
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends it in one sentence."""
+    try:
+        app()
+    except UserError as error:
+        message = error.zh if os.environ.get("RUNG_LANG", "en") == "zh" else str(error)
+        if "--json" in sys.argv:
+            show_json({"error": message, "kind": type(error).__name__})
+        else:
+            print(message, file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

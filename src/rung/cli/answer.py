@@ -1,0 +1,112 @@
+"""``rung predict`` and ``rung evaluate``: an adaptation at work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rung.cli.options import (
+    BatchSize,
+    Dtype,
+    Encoding,
+    Input,
+    Json,
+    Lang,
+    Metric,
+    Output,
+    app,
+    bare_task,
+    open_adaptation,
+    say,
+    show_json,
+    speak,
+)
+from rung.types import DataError
+
+
+@app.command()
+def predict(
+    adaptation: Annotated[Path, typer.Argument(help="RUN/adaptations/NAME")],
+    texts: Annotated[list[str] | None, typer.Argument(help="inputs; none: one a line from standard input")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="a file of inputs instead")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="else the one it was made for")] = None,
+    input: Input = None, encoding: Encoding = None, dtype: Dtype = "float32", batch_size: BatchSize = None,
+    lang: Lang = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Answer new inputs by an adaptation: one answer a line, or with --json one object a line."""
+    from rung.programs import as_examples, opened
+    from rung.task import load_inputs
+
+    language = speak(lang)
+    if file is not None and texts:
+        raise DataError("give either texts or --file, not both", zh="文本与 --file 只能给一个")
+    if file is not None:
+        columns = tuple(input.split(",")) if input else ()
+        found, bad = load_inputs(file, input=columns, encoding=encoding or "utf-8")
+        wanted = [text for _, text in found]
+        for row in bad:
+            say(language, f"left out: {row.place}: {row.reason.en}", f"略过：{row.place}：{row.reason.zh}")
+    else:
+        wanted = list(texts or [line.rstrip("\n") for line in sys.stdin])
+    made, loaded = open_adaptation(adaptation, model, dtype, batch_size)
+    with opened(made, loaded) as answer:
+        for text, p in zip(wanted, answer(as_examples(wanted)) if wanted else [], strict=True):
+            if as_json:
+                scores = dict(zip(made.labels, p.scores, strict=True)) if p.scores else None
+                fields = {"input": text, "output": p.output, "valid": p.valid, "text": p.text, "scores": scores}
+                show_json(
+                    {**fields, "tokens_in": p.tokens_in, "tokens_out": p.tokens_out, "shown": p.shown}, indent=None
+                )
+            else:
+                typer.echo(p.output if p.valid else f"[{'无效' if language == 'zh' else 'not valid'}] {p.text}")
+
+
+@app.command()
+def evaluate(
+    adaptation: Annotated[Path, typer.Argument(help="RUN/adaptations/NAME")],
+    file: Annotated[Path, typer.Argument(help="labelled examples")],
+    model: Annotated[str | None, typer.Option("--model", help="else the one it was made for")] = None,
+    metric: Metric = None, input: Input = None, output: Output = None, encoding: Encoding = None, dtype: Dtype = "float32",
+    batch_size: BatchSize = None, lang: Lang = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Measure an adaptation on labelled examples, with its interval."""
+    from rung.evaluate import Marked
+    from rung.programs import opened
+    from rung.task import load_examples
+    from rung.task.metrics import find_metric
+
+    language = speak(lang)
+    made, loaded = open_adaptation(adaptation, model, dtype, batch_size)
+    columns = tuple(input.split(",")) if input else ()
+    examples, bad = load_examples(
+        file,
+        made.kind,
+        labels=made.labels,
+        schema=made.schema,
+        input=columns,
+        output=output,
+        encoding=encoding or "utf-8",
+    )
+    with opened(made, loaded) as answer:
+        predictions = answer(examples)
+    task = bare_task(made, find_metric(metric, made.kind).name)
+    result = Marked(task, tuple(examples), tuple(predictions)).result()
+    invalid = sum(not p.valid for p in predictions)
+    if as_json:
+        fields = {"metric": result.metric, "value": result.value, "low": result.low, "high": result.high, "n": result.n}
+        rows = [{"place": row.place, "reason": row.reason.en} for row in bad]
+        show_json({**fields, "reason": result.reason, "invalid": invalid, "bad_rows": rows})
+    elif result.value is None:
+        say(
+            language,
+            f"{result.metric}: nothing to measure ({result.reason})",
+            f"{result.metric}：无可测量（{result.reason}）",
+        )
+    else:
+        figure = f"{result.value:.3f} [{result.low:.3f}, {result.high:.3f}], n = {result.n}"
+        typer.echo(f"{result.metric} {figure}")
+        say(language, f"{invalid} answers could not be read, {len(bad)} rows could not be used",
+            f"{invalid} 条回答读不出来，{len(bad)} 行数据不可用")  # fmt: skip

@@ -1,0 +1,137 @@
+"""What the commands share: the application, the options that several of them have, and how they speak."""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import typer
+import typer.core
+
+from rung.types import Adaptation, DataError, Language, Task, UserError, digest
+
+app = typer.Typer(
+    name="rung", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Find the cheapest way to make a language model do your task, and prove it.",
+)  # fmt: skip
+
+Lang = Annotated[str | None, typer.Option("--lang", help="zh or en; else the locale's", metavar="zh|en")]
+Json = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]
+ModelName = Annotated[str, typer.Option("--model", help="sprout (embedded), a folder, or a Hugging Face name")]
+Dtype = Annotated[str, typer.Option("--dtype", help="float32 or bfloat16")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="most prompts in one forward")]
+Input = Annotated[str | None, typer.Option("--input", help="the column of the input; several: a,b")]
+Output = Annotated[str | None, typer.Option("--output", help="the column of the answer")]
+Kind = Annotated[str | None, typer.Option("--kind", help="classify, extract or generate; else inferred")]
+Metric = Annotated[str | None, typer.Option("--metric", help="accuracy, macro-f1, entity-f1, exact-match, chrf ...")]
+Train = Annotated[Path | None, typer.Option("--train", help="a file with the training split")]
+Dev = Annotated[Path | None, typer.Option("--dev", help="a file with the dev split")]
+Test = Annotated[Path | None, typer.Option("--test", help="a file with the test split, which stays sealed")]
+Split = Annotated[str | None, typer.Option("--split", help="shares of train/dev/test, such as 60/20/20")]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="of the file, such as gb18030; else UTF-8")]
+TaskLanguage = Annotated[
+    str | None, typer.Option("--task-language", help="zh or en, for the templates; else the data's")
+]
+Describe = Annotated[str | None, typer.Option("--describe", help="the task in your words, for the instruction")]
+
+
+def default_to(command: str) -> type[typer.core.TyperGroup]:
+    """A group of commands in which one may go unnamed: ``rung pretrain TEXTS OUT`` is ``rung pretrain base TEXTS OUT``."""
+
+    class Group(typer.core.TyperGroup):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            if args and args[0] not in self.commands and args[0] != "--help":
+                args = [command, *args]
+            return super().parse_args(ctx, args)
+
+    return Group
+
+
+def speak(lang: str | None) -> Language:
+    """The language of messages: as asked, else from the locale."""
+    if lang not in (None, "zh", "en"):
+        raise UserError(f"--lang is zh or en, not {lang!r}", zh=f"--lang 只能是 zh 或 en，而不是 {lang!r}")
+    found = lang or os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or "en"
+    language: Language = "zh" if found.lower().startswith(("zh", "chinese")) else "en"
+    os.environ["RUNG_LANG"] = language  # for the message of an error that ends the command
+    return language
+
+
+def task_options(given: dict[str, Any]) -> Any:
+    """The options that `rung.task` understands, of a command's arguments."""
+    names = ("train", "dev", "test", "output", "kind", "metric", "target", "split", "seed", "encoding")
+    options = {name: given[name] for name in names if given.get(name) is not None}
+    if given.get("data") is None and given.get("train") is None:
+        raise DataError(
+            "give a file of examples, or --train, --dev and --test", zh="请给出数据文件，或 --train、--dev 与 --test"
+        )
+    if given["input"]:
+        options["input"] = tuple(part.strip() for part in given["input"].split(","))
+    if given["describe"]:
+        options["description"] = given["describe"]
+    if given["task_language"]:
+        options["language"] = cast(Language, given["task_language"])
+    return options
+
+
+def names_in(listed: str) -> tuple[str, ...]:
+    """The names of ``a,b``."""
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
+
+
+def open_model(name: str, dtype: str = "float32", batch_size: int | None = None):
+    """The base model, with the batch size that was asked for."""
+    from rung.engine import load_model
+
+    model = load_model(name, dtype=dtype)
+    model.batch_size = batch_size
+    return model
+
+
+def open_adaptation(folder: Path, model: str | None, dtype: str, batch_size: int | None):
+    """An adaptation and the model it stands on, checked to belong together."""
+    from rung.adaptation import load
+    from rung.types import ModelRef
+
+    made = load(folder)
+    name = model or (made.model.name if made.model else "sprout")
+    loaded = open_model(name, dtype, batch_size)
+    return load(folder, ModelRef(loaded.name, loaded.sha256)), loaded
+
+
+def bare_task(made: Adaptation, metric: str) -> Task:
+    """What a metric needs to know of the task that an adaptation was made for."""
+    from rung.types import Sealed
+
+    return Task(
+        made.name,
+        made.kind,
+        metric,
+        made.language,
+        (),
+        (),
+        Sealed(()),
+        made.labels,
+        made.schema,
+        fingerprint=digest(made.name),
+    )
+
+
+def say_bad_rows(inspection: Any, language: Language) -> None:
+    """Nothing is dropped unlisted: how many rows cannot be used, and where to see them."""
+    if inspection.bad:
+        n, first = len(inspection.bad), inspection.bad[0]
+        say(language, f"{n} rows cannot be used, the first: {first.place}: {first.reason.en}; `rung data` lists them all",
+            f"{n} 行数据不可用，第一处：{first.place}：{first.reason.zh}；用 `rung data` 查看全部")  # fmt: skip
+
+
+def say(language: Language, en: str, zh: str) -> None:
+    print(zh if language == "zh" else en, file=sys.stderr, flush=True)
+
+
+def show_json(value: Any, indent: Literal[1] | None = 1) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=indent))
