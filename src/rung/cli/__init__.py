@@ -9,9 +9,14 @@ from __future__ import annotations
 import os
 import sys
 
-from rung.cli import answer, climb, data, pretrain  # noqa: F401 - each puts its commands on the application, in this order
+from importlib import import_module
+
 from rung.cli.options import app, show_json
 from rung.types import UserError
+
+# Each puts its commands on the application; --help shows them in this order.
+for group in ("climb", "data", "answer", "pretrain", "selftest"):
+    import_module(f"rung.cli.{group}")
 
 
 def main() -> None:

@@ -1,0 +1,104 @@
+"""The model of the self-test: half a million parameters that know sixteen ciphers, by name and by example.
+
+Its lessons are episodes in the prompts that every rung writes: nought to sixteen demonstrations of one cipher, with its name or
+without, all answers learned. What the ciphers of a trial are (new ones) it never sees.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from rung.adapters import FullConfig
+from rung.engine import Model, load_model, without_bars
+from rung.finetune import Hyperparameters, finetune
+from rung.folders import replacing
+from rung.instruct.item import Exercise
+from rung.instruct.lesson import Lesson, lesson
+from rung.pretrain.tokenizer import train_tokenizer
+from rung.prompts import TEMPLATES, Words, render
+from rung.selftest.codes import NAMES, STRINGS, described, known
+from rung.types import Demonstration
+
+CONTEXT, WIDTH, DEPTH, VOCABULARY = 512, 128, 3, 400
+MOST = 16  # demonstrations of an episode
+STEPS, BATCH, RATE = 3000, 24, 2e-3
+
+
+def base_model(folder: Path, *, steps: int = STEPS, say: Callable[[str], None] = print) -> Model:
+    """The model in ``folder``, trained (some minutes) if it is not there; goes on from its last checkpoint."""
+    if not (folder / "model" / "config.json").exists():
+        teach(folder, steps, say)
+    return load_model(str(folder / "model"))
+
+
+def teach(folder: Path, steps: int, say: Callable[[str], None]) -> None:
+    """Make the empty model and its tokenizer, and teach it."""
+    if not (folder / "empty" / "config.json").exists():
+        with replacing(folder / "empty") as fresh, without_bars():
+            make_empty(fresh)
+    model = load_model(str(folder / "empty"))
+    lessons = list(draw(model, steps * BATCH))
+    settings = Hyperparameters(
+        learning_rate=RATE, batch=BATCH, steps=steps, warmup=0.02, weight_decay=0.1, evaluations=1,
+        checkpoint_every=200, token_budget=8192,
+    )  # fmt: skip
+
+    def on_step(step: int, loss: float, scale: float) -> None:
+        if (step + 1) % 100 == 0:
+            say(f"step {step + 1}/{steps}  {loss:.3f} nats per learned token")
+
+    trained = finetune(model, lessons, FullConfig(), settings, folder=folder, on_step=on_step)
+    with replacing(folder / "model") as fresh, without_bars():
+        model.hf.save_pretrained(fresh)
+        model.tokenizer.save_pretrained(fresh)
+    trained.handle.detach()
+
+
+def make_empty(folder: Path) -> None:
+    """A Llama with random weights, and a tokenizer of the words that the prompts are made of."""
+    rng = random.Random("vocabulary")
+    words = [text_of(episode(rng)) for _ in range(2000)]
+    tokenizer = train_tokenizer(words, VOCABULARY)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=4 * WIDTH, num_hidden_layers=DEPTH,
+        num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=CONTEXT, tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def draw(model: Model, count: int) -> Iterator[Lesson]:
+    """``count`` lessons of the known ciphers."""
+    rng = random.Random("lessons")
+    while count:
+        found = lesson(model, episode(rng), rng)
+        if found is not None:
+            count -= 1
+            yield found
+
+
+def episode(rng: random.Random) -> Exercise:
+    """A question in a known cipher behind demonstrations of it; half of them say its name, and all that show none."""
+    name, count = rng.choice(NAMES), rng.randint(0, MOST)
+    cipher = known(name)
+    asked, *shown = rng.sample(STRINGS, 1 + count)
+    told = not shown or rng.random() < 0.5
+    return Exercise(
+        "ciphers", "generate", "en", asked, cipher(asked), description=described(name) if told else "",
+        demonstrations=tuple(Demonstration(s, cipher(s)) for s in shown),
+    )  # fmt: skip
+
+
+def text_of(item: Exercise) -> str:
+    """The item in some of the words that it may be asked in, for the tokenizer."""
+    words = Words(item.language, item.description)
+    prompts = [replace(p, style="plain") for p in TEMPLATES["en"]["generate"]]
+    return "\n".join(render(p, words, item.input, item.demonstrations[:2]) + f" {item.target}" for p in prompts)
