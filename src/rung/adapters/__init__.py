@@ -106,10 +106,15 @@ def save(handle: Handle, folder: Path, *, base: str = "") -> None:
 
 def attach_folder(hf: PreTrainedModel, folder: Path) -> Handle:
     """The adapter of ``folder`` on ``hf``, whatever its method; :class:`AdaptationError` where it does not fit."""
+    return ADAPTERS[method_of(folder)].load(hf, Path(folder))
+
+
+def method_of(folder: Path) -> str:
+    """Which method of :data:`ADAPTERS` the adapter in ``folder`` is of; :class:`AdaptationError` where it is of none."""
     config = {**peft_format.read_config(Path(folder)), "quantisation": quantised.read_form(Path(folder))}
-    for method in ADAPTERS.values():
+    for name, method in ADAPTERS.items():
         if method.mine(config):
-            return method.load(hf, Path(folder))
+            return name
     kind, known = config["peft_type"], ", ".join(KNOWN)
     raise AdaptationError(
         f"the adapter in {folder} is of the type {kind!r}; known are {known}",
@@ -135,5 +140,5 @@ def attached(hf: PreTrainedModel, folder: Path | None, *, merge: bool = True) ->
 __all__ = [
     "ADAPTERS", "BottleneckConfig", "BottleneckHandle", "FullConfig", "FullHandle", "Handle", "LoraConfig", "LoraHandle",
     "PTuningConfig", "PTuningV2Config", "PrefixTuningConfig", "PromptTuningConfig", "QloraConfig", "QloraHandle", "SoftHandle",
-    "attach", "attach_folder", "attached", "save",
+    "attach", "attach_folder", "attached", "method_of", "save",
 ]  # fmt: skip

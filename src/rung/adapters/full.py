@@ -93,6 +93,12 @@ class FullHandle(Handle):
                 self._masters[name] = p.data
                 p.data = p.data.to(self.dtypes[name])
 
+    def fold(self) -> None:
+        """The trained weights stay, and the base's are forgotten."""
+        self.train(False)
+        self._base = {name: p.data for name, p in self._trained.items()}
+        self.detach()
+
     def detach(self) -> None:
         """The base's own tensors are back, bit for bit. Twice is no harm."""
         if self.hf.__dict__.get(MARK) is not self:

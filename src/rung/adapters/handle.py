@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from rung.engine.flops import Shape
 from rung.engine.layout import Past
+from rung.types import AdaptationError
 
 
 class Handle(ABC):
@@ -60,6 +61,14 @@ class Handle(ABC):
             yield
         finally:
             self.unmerge()
+
+    def fold(self) -> None:
+        """Writes what was trained into the weights of ``hf`` for good, and detaches; AdaptationError where it is no weight."""
+        raise AdaptationError(
+            f"what {self.method} trains is no change of the model's weights and cannot be merged into them; "
+            "lora (DoRA too), qlora and full can",
+            zh=f"{self.method} 训练的并不是模型权重的改变量，无法并入权重；可以并入的有 lora（含 DoRA）、qlora 和 full",
+        )
 
     def detach(self) -> None:
         """Takes the adapter off; the base is bit for bit what it was. Twice is no harm."""

@@ -86,11 +86,15 @@ class LoraLayer:
         """W + s B A [out, in] in float32, without gradients."""
         return torch.addmm(rows(self.module).detach().float(), self.b.detach(), self.a.detach(), alpha=self.scale)
 
-    def merge(self) -> None:
-        weight, whole = self.module.weight, self.whole()
+    def folded(self) -> Tensor:
+        """The one weight that answers as W with A and B beside it, laid out and rounded as W is."""
+        whole = self.whole()
         if self.magnitude is not None:
             whole = dora.scaled(whole, self.magnitude)
-        self._merged = (whole.T if isinstance(self.module, Conv1D) else whole).to(weight.dtype)
+        return (whole.T if isinstance(self.module, Conv1D) else whole).to(self.module.weight.dtype)
+
+    def merge(self) -> None:
+        self._merged = self.folded()
 
     def unmerge(self) -> None:
         self._merged = None
@@ -175,6 +179,12 @@ class LoraHandle(Handle):
         for layer in self.layers.values():
             layer.unmerge()
         self.hf.__dict__[ADDED] = self.kept
+
+    def fold(self) -> None:
+        """W becomes W + s B A (of a DoRA: scaled) for good, and the adapter is gone."""
+        for layer in self.layers.values():
+            layer.module.weight.data = layer.folded()
+        self.detach()
 
     def detach(self) -> None:
         for layer in self.layers.values():

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from rung.adapters import lora, peft_format
 from rung.adapters.lora import LoraConfig, LoraHandle, LoraLayer, find_targets, rows
@@ -101,6 +102,12 @@ class FourBit:
         """x [..., in] -> [..., out], in the type of x."""
         return _Product.apply(x, self.packed, self.module.bias)
 
+    def settle(self, weight: Tensor) -> None:
+        """The layer is a plain one with this ``weight`` [out, in] in the type of the base's; what it had is gone."""
+        self.module.__dict__.pop("forward", None)
+        laid = weight.T.contiguous() if isinstance(self.module, Conv1D) else weight
+        self.module.weight = nn.Parameter(laid.to(self.module.weight.dtype), requires_grad=False)
+
     def release(self) -> None:
         """The float weight is back; a layer whose weight was given up says so when it is asked."""
         self.module.__dict__.pop("forward", None)
@@ -155,6 +162,17 @@ class QloraHandle(LoraHandle):
 
     def unmerge(self) -> None:
         """Nothing to do."""
+
+    def fold(self) -> None:
+        """The base becomes the float numbers that its 4 bits stand for, with s B A inside; the adapter is gone."""
+        for name, base in self.base.items():
+            weight = base.packed.open(torch.float32)
+            if name in self.layers:
+                layer = self.layers[name]
+                weight = torch.addmm(weight, layer.b.detach(), layer.a.detach(), alpha=layer.scale)
+            base.settle(weight)
+        super().detach()
+        self.base = {}
 
     def detach(self) -> None:
         """The base has its own float tensors again, bit for bit; without ``keep_base`` it has none, and says so when asked."""
