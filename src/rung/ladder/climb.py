@@ -28,12 +28,13 @@ from rung.engine import Model
 from rung.evaluate import General, Marked, measure, shipped_general
 from rung.ladder.budget import Budget
 from rung.ladder.costs import folder_bytes, lone_latency, measured_forgetting, rung_cost
+from rung.ladder.progress import ProgressFile
 from rung.ladder.race import Runner, race
 from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, family, interval, row
 from rung.ladder.rungs import LADDER
 from rung.ladder.seal import open_seal
 from rung.ladder.verdict import barred, judge
-from rung.ladder.watch import Watch
+from rung.ladder.watch import Together, Watch
 from rung.ledger import Ledger
 from rung.memory import PeakMemory
 from rung.programs import Answer, opened
@@ -102,6 +103,7 @@ class Climb:
         self.budget.spent_before = sum(e["seconds"] for e in self.ledger.events("session"))
         self.budget.used_tokens = self.ledger.tokens()
         self.ledger.keep_examples("dev", self.task.dev)
+        self.watch = Together(self.watch, ProgressFile(self.folder, budget_seconds=self.budget.left))
         names = [rung.name for rung in self.rungs]
         self.watch.started(task=self.task, rungs=names, target=self.task.target, run=self.folder)
         self._number, self._ticked = self.ledger.begin_session(), 0.0

@@ -35,3 +35,42 @@ class Watch:
 
     def interrupted(self) -> None:
         """Ctrl-C: the run can be resumed."""
+
+
+class Together(Watch):
+    """Several watchers of one climb, each told everything in this order."""
+
+    def __init__(self, *watches: Watch):
+        self.watches = watches
+
+    def started(self, *, task: Task, rungs: Sequence[str], target: float | None, run: Path) -> None:
+        for watch in self.watches:
+            watch.started(task=task, rungs=rungs, target=target, run=run)
+
+    def entered(self, rung: str) -> None:
+        for watch in self.watches:
+            watch.entered(rung)
+
+    def scored(self, rung: str, candidate: str, done: int, total: int, result: Result | None) -> None:
+        for watch in self.watches:
+            watch.scored(rung, candidate, done, total, result)
+
+    def training(self, rung: str, candidate: str, step: int, steps: int, loss: float) -> None:
+        for watch in self.watches:
+            watch.training(rung, candidate, step, steps, loss)
+
+    def judged(self, row: Mapping[str, Any]) -> None:
+        for watch in self.watches:
+            watch.judged(row)
+
+    def note(self, en: str, zh: str) -> None:
+        for watch in self.watches:
+            watch.note(en, zh)
+
+    def finished(self, result: Mapping[str, Any]) -> None:
+        for watch in self.watches:
+            watch.finished(result)
+
+    def interrupted(self) -> None:
+        for watch in self.watches:
+            watch.interrupted()

@@ -7,7 +7,7 @@ tables.py     confusions, scores of labels and fields, mistakes
 charts/       the charts, as SVG
 prompt.py     the prompt that won, rendered in full
 html.py       RUN/report.html, with report.html.j2
-terminal.py   the summary; live.py: the table that moves while a climb runs
+terminal.py   the summary; live.py: the table that moves while a climb runs; doing.py: what it is doing now, in words
 """
 
 from rung.report.html import write_report
