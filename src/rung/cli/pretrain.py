@@ -112,3 +112,45 @@ def instruct(
     held_out = write_card(texts, tasks, folder, name=out.resolve().name)
     if as_json:
         show_json({"model": str(folder), "held_out": held_out})
+
+
+@cellar.command()
+def average(
+    later: Annotated[Path, typer.Argument(help="a model that was trained on from the other")],
+    earlier: Annotated[Path, typer.Argument(help="the one that it came from")],
+    out: Annotated[Path, typer.Argument(help="where the mean of their weights goes")],
+    share: Annotated[float, typer.Option(help="of the later one")] = 0.75,
+    lang: Lang = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Mean of a model's weights and of those it came from: a start for another stage that keeps much of both."""
+    from rung.pretrain.average import average
+
+    language = speak(lang)
+    folder = average(later, earlier, out, share)
+    if as_json:
+        show_json({"model": str(folder)})
+    else:
+        say(language, f"model: {folder}", f"模型：{folder}")
+
+
+@cellar.command()
+def again(
+    model: Annotated[Path, typer.Argument(help="a folder with lineage.jsonl, such as src/rung/sprout")],
+    texts: Annotated[Path, typer.Argument(help="a folder of folders, each with train.jsonl and valid.jsonl (field text)")],
+    tasks: Annotated[Path, typer.Argument(help="a folder of labelled sets; those that may be passed on are read")],
+    out: Annotated[Path, typer.Argument(help="where the stages go")],
+    size: Annotated[str, typer.Option(help="parameters of the first stage")] = "7M",
+    lang: Lang = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Make a model again: every stage of its lineage.jsonl, in order; goes on from where it was stopped."""
+    from rung.instruct.again import again
+    from rung.instruct.card import write_card
+
+    speak(lang)
+    folder = again(
+        model, texts, tasks, out, size=size,
+        say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True),
+    )  # fmt: skip
+    held_out = write_card(texts, tasks, folder, name=out.resolve().name)
+    if as_json:
+        show_json({"model": str(folder), "held_out": held_out})

@@ -113,7 +113,7 @@ def instruct(
     model.hf.eval()
     told = Step(
         "lessons", report.steps * stage.batch, stage.text, stage.rate, stage.schedule, report.steps, round(report.seconds),
-        stage.seed, machine(), dict(stage.shares), curve.last(stage.shares),
+        stage.seed, machine(), dict(stage.shares), curve.last(stage.shares), stage.echo,
     )  # fmt: skip
     with replacing(out / "model") as fresh, without_bars():
         save(model, fresh)

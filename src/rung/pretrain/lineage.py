@@ -17,9 +17,9 @@ NAME = "lineage.jsonl"
 
 @dataclass(frozen=True)
 class Step:
-    """One stage: plain text, or lessons with a share of text."""
+    """One stage: plain text, lessons with a share of text, or an average of weights (:mod:`rung.pretrain.average`)."""
 
-    stage: str  # text, lessons
+    stage: str  # text, lessons, average
     tokens: int  # seen
     text: float  # share of plain text
     rate: float  # peak learning rate of the matrices
@@ -30,6 +30,10 @@ class Step:
     hardware: str
     shares: dict[str, float] = field(default_factory=dict)  # families of lessons
     losses: dict[str, float] = field(default_factory=dict)  # by family at the end, nats per learned token
+    echo: float = 0.0  # share of text whose pieces come again
+    of: dict[str, float] = field(
+        default_factory=dict
+    )  # average: how much of the weights after which stage ("0": the first)
 
 
 def lineage(folder: Path) -> list[Step]:

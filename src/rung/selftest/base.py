@@ -82,7 +82,7 @@ def draw(model: Model, count: int) -> Iterator[Lesson]:
         found = lesson(model, episode(rng), rng)
         if found is not None:
             count -= 1
-            yield found
+            yield replace(found, start=1)  # what is learned are its places
 
 
 def episode(rng: random.Random) -> Exercise:
