@@ -10,6 +10,8 @@ found and what to type, in English and (where given) in Chinese::
         ├── DataError          a file, a row, a column, a split
         ├── ModelError         a model folder, a tokenizer, an architecture, a context that is too short
         ├── AdaptationError    an adaptation folder: missing, tampered with, or for another base model
+        ├── EndpointError      an endpoint that does not answer, refuses the key, or has not the model
+        ├── DiskFull           no room for what was to be written; what was there before is whole
         └── BudgetSpent        the time, token or money budget is spent (the climb catches it)
 """
 
@@ -43,6 +45,14 @@ class ModelError(UserError):
 
 class AdaptationError(UserError):
     """An adaptation folder that is missing, broken, or made for another base model."""
+
+
+class DiskFull(UserError):
+    """The disk is full. What was being written is gone again; what stood there before is whole."""
+
+
+class EndpointError(UserError):
+    """An endpoint that does not answer, refuses the key, or has not the model: nothing can be asked there now."""
 
 
 class BudgetSpent(UserError):
@@ -187,7 +197,8 @@ class Prediction:
     ``output`` is a label, a text or canonical JSON; ``valid`` is False where the model's text could not be
     read as an answer (it then scores 0, and is counted). ``scores`` are log-probabilities of the labels in the
     task's order, after calibration. ``tokens_in`` counts the whole prompt of each call as a lone request would send it;
-    ``flops`` likewise; ``seconds`` is this item's share of the batch it was computed in.
+    ``flops`` likewise; ``seconds`` is this item's share of the batch it was computed in. Of a model behind an endpoint: the tokens
+    that were billed, the seconds of its own calls, and ``flops`` None, as nobody knows them.
     """
 
     example_id: str
@@ -198,7 +209,7 @@ class Prediction:
     tokens_in: int = 0
     tokens_out: int = 0
     calls: int = 0
-    flops: float = 0.0
+    flops: float | None = 0.0
     seconds: float = 0.0
     shown: tuple[str, ...] = ()  # inputs of the demonstrations that stood in the prompt
 
@@ -218,16 +229,19 @@ class Result:
 
 @dataclass
 class Cost:
-    """What a rung costs to build, to run and to keep. None: not measured."""
+    """What a rung costs to build, to run and to keep. None: not measured. Money: of a model behind an endpoint with a price."""
 
     build_seconds: float = 0.0
-    build_flops: float = 0.0
+    build_flops: float | None = 0.0
+    build_tokens: float = 0.0  # read and written by the search over its candidates
+    build_money: float | None = None
     peak_bytes: int | None = None
     trainable_parameters: int = 0
     labels: int = 0  # labelled examples that the adaptation has seen
     tokens_per_request: float | None = None
     seconds_per_request: float | None = None
     flops_per_request: float | None = None
+    money_per_request: float | None = None
     bytes: int | None = None
 
 
