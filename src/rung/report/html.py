@@ -59,10 +59,12 @@ def render_report(run: Path, result: Result, ledger: Reads, language: Language) 
     )
     template = environment.get_template("report.html.j2")
     # "{{" in an input is data: Jinja fills the template once and never looks at what it put in.
-    return template.render(**_words(language), **_content(run, result, ledger, language))
+    return template.render(**words(language), **_content(run, result, ledger, language))
 
 
-def _words(language: Language) -> dict[str, Any]:
+def words(language: Language) -> dict[str, Any]:
+    """What templates speak by: ``t`` and ``term`` (the words of text.py), ``say(en, zh)``, ``f`` (figures) ..."""
+
     def term(table: str, key: str) -> str:
         return text.term(getattr(text, table), key, language)
 
@@ -88,7 +90,7 @@ def _content(run: Path, result: Result, ledger: Reads, language: Language) -> di
         "r": result,
         "sentences": three_sentences(result, language),
         "control": bool(result["chosen"]) and result["chosen"]["rung"] in CONTROLS,
-        "track": _track(result),
+        "track": track(result),
         "charts": {
             "cost": cost_chart(result, language),
             "shots": shots_chart(result, language),
@@ -97,9 +99,9 @@ def _content(run: Path, result: Result, ledger: Reads, language: Language) -> di
         },
         "forgetting": [(row["name"], row["forgetting"]) for row in result["rungs"] if row.get("forgetting")],
         "limit": result.get("max_forgetting"),
-        "unplaced": _unplaced(result),
+        "unplaced": unplaced(result),
         "unmeasured": _unmeasured(result, language),
-        "orders": _spreads(result),
+        "orders": spreads(result),
         "crossings": crossings(result),
         "other_crossings": [b for b in result["break_even"] if b not in crossings(result)],
         "parts": parts,
@@ -110,7 +112,7 @@ def _content(run: Path, result: Result, ledger: Reads, language: Language) -> di
     }
 
 
-def _track(result: Result) -> tuple[float, float]:
+def track(result: Result) -> tuple[float, float]:
     """The common scale of the interval bars in the ladder: all intervals, bounds and the target."""
     rows = [row for row in result["rungs"] if row["dev"] and row["dev"]["low"] is not None]
     values = [row["dev"][end] for row in rows for end in ("low", "high")] + [result["target"] or 0.0] * bool(
@@ -122,14 +124,14 @@ def _track(result: Result) -> tuple[float, float]:
     return max(0.0, min(values) - air), min(1.0, max(values) + air)
 
 
-def _unplaced(result: Result) -> list[str]:
+def unplaced(result: Result) -> list[str]:
     """Measured rungs that the cost chart cannot hold, because their cost is not known in its unit."""
     rows = [row for row in result["rungs"] if row["dev"]]
     placed = {point.name for point in points_of(rows, common_unit(rows))} if rows else set()
     return [row["name"] for row in rows if row["name"] not in placed]
 
 
-def _spreads(result: Result) -> list[dict[str, float]]:
+def spreads(result: Result) -> list[dict[str, float]]:
     """For each number of examples: how many orders were tried, and their lowest and highest score."""
     found = {n: [c["dev"]["value"] for c in cs] for n, cs in orders(result["candidates"]).items() if len(cs) > 1}
     return [{"shots": n, "orders": len(v), "low": min(v), "high": max(v)} for n, v in found.items()]

@@ -18,6 +18,8 @@ STATUS: dict[str, Pair] = {
     "skipped": ("skipped", "已跳过"),
     "failed": ("failed", "出错"),
     "not-reached": ("not reached", "未走到"),
+    "climbing": ("climbing", "进行中"),
+    "waiting": ("waiting", "等待中"),
 }
 STATUS_MEANING: dict[str, Pair] = {
     "proven": (
@@ -30,6 +32,8 @@ STATUS_MEANING: dict[str, Pair] = {
     "skipped": ("not tried, for the reason given", "没有尝试，原因见说明"),
     "failed": ("ended with an error, for the reason given", "运行出错，原因见说明"),
     "not-reached": ("the climb ended before it", "攀登在此之前已结束"),
+    "climbing": ("being tried now; its score is the best so far", "正在尝试；得分为目前最好的"),
+    "waiting": ("its turn comes later", "还没轮到"),
 }
 METRICS: dict[str, Pair] = {
     "accuracy": ("accuracy", "准确率"),

@@ -9,7 +9,20 @@ from typing import Any
 
 import altair as alt
 
-from rung.report.charts.canvas import INK, MUTED, PAPER, SERIES, Figure, Size, axis, draw, names_layer, tick_names
+from rung.report.charts.canvas import (
+    INK,
+    MUTED,
+    PAPER,
+    SAID,
+    SERIES,
+    Figure,
+    Size,
+    axis,
+    draw,
+    names_layer,
+    said,
+    tick_names,
+)
 from rung.report.charts.labels import place
 from rung.report.figures import Figures
 from rung.report.sentences import rounded
@@ -73,15 +86,17 @@ def _chart(result: Mapping[str, Any], found: Sequence[Row], size: Size, language
     curves = [(left - 6, top - 4, left + 6, top + 4) for left, top in map(spot, lines)]
     labels = place([c["text"] for c in cross], [spot(c) for c in cross], size.width, size.height, curves)
     named = [c | {"strong": True} | (asdict(at) if at else {}) for c, at in zip(cross, labels, strict=True)]
-    said = f"{word('volume', language)} {figures.count(result['volume'])}"
-    volume = alt.Chart(alt.Data(values=[{"n": result["volume"], "text": said}]))
+    named_volume = f"{word('volume', language)} {figures.count(result['volume'])}"
+    volume = alt.Chart(alt.Data(values=[{"n": result["volume"], "text": named_volume}]))
     beside = volume.mark_text(color=MUTED, align="right", dx=-5, dy=10, baseline="top", fontSize=11)
     dots = alt.Chart(alt.Data(values=cross))
     return alt.layer(
         volume.mark_rule(color=MUTED, strokeDash=[3, 4]).encode(x=x),
         beside.encode(x=x, y=alt.value(0), text="text:N"),
         alt.Chart(alt.Data(values=lines)).mark_line(strokeWidth=2.2).encode(x=x, y=y, color=_colour(lines, size)),
-        dots.mark_point(filled=True, size=70, color=PAPER, stroke=INK, strokeWidth=2, opacity=1).encode(x=x, y=y),
+        dots.mark_point(filled=True, size=70, color=PAPER, stroke=INK, strokeWidth=2, opacity=1).encode(
+            x=x, y=y, description=said()
+        ),
         names_layer(named, x, y),
     ).properties(width=size.width, height=size.height)
 
@@ -104,7 +119,12 @@ def _named_crossings(
 ) -> list[dict[str, Any]]:
     costs = {row["name"]: row["cost"] for row in result["rungs"]}
     return [
-        {"n": b["requests"], "total": total, "text": figures.count(rounded(b["requests"]))}
+        {
+            "n": b["requests"],
+            "total": total,
+            "text": figures.count(rounded(b["requests"])),
+            "said": f"{SAID}{b['cheap_to_run']} / {b['cheap_to_build']}: {figures.count(rounded(b['requests']))}",
+        }
         for b in found
         if (total := _total(costs[b["cheap_to_build"]], unit, b["requests"])) is not None
     ]

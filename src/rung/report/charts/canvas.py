@@ -23,6 +23,7 @@ FONT = "system-ui, 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-se
 INK, MUTED, LINE, ACCENT, SECOND, PAPER = (
     f"var(--{name})" for name in ("ink", "muted", "line", "accent", "second", "card")
 )
+SAID = "said: "  # marks of a description that is kept, as ``data-tip``, for pages that show it
 # Six hues that keep apart in light and in dark; the page defines --c1 .. --c6.
 SERIES = tuple(f"var(--c{i})" for i in range(1, 7))
 
@@ -62,6 +63,11 @@ def tick_names(names: Mapping[float, str]) -> str:
     """A Vega expression that writes each tick by its name: logarithmic axes then read like the tables ("1 GFLOP")."""
     cases = "".join(f"abs(datum.value / {value!r} - 1) < 1e-6 ? '{name}' : " for value, name in names.items())
     return f"{cases}''"
+
+
+def said(field: str = "said") -> alt.Description:
+    """A mark's own words, out of a column of the data: pages show them where it is pointed at."""
+    return alt.Description(f"{field}:N")
 
 
 def target_line(target: float, y: alt.Y) -> alt.Chart:
@@ -110,8 +116,9 @@ def _svg(chart: Any, size: Size, words: str) -> str:
     mark = "k" + digest(words, size.name)
     drawn = re.sub(r'id="(clip|gradient)', rf'id="{mark}\1', drawn)
     drawn = re.sub(r"url\(#(clip|gradient)", rf"url(#{mark}\1", drawn)
+    drawn = re.sub(rf' aria-label="{SAID}([^"]*)"', r' data-tip="\1"', drawn)
     drawn = re.sub(r' xmlns(:xlink)?="[^"]*"| aria-[a-z]+="[^"]*"| role="[^"]*"', "", drawn)
-    drawn = re.sub(r"(\.\d{2})\d+", r"\1", drawn)
+    drawn = re.sub(r'(data-tip="[^"]*")|(\.\d{2})\d+', lambda found: found[1] or found[2], drawn)
     return drawn.replace("<svg", f'<svg role="img" aria-label="{escape(words)}"', 1).replace(
         'class="marks"', f'class="chart {size.name}"', 1
     )

@@ -14,11 +14,13 @@ from rung.report.charts.canvas import (
     ACCENT,
     MUTED,
     PAPER,
+    SAID,
     Figure,
     Size,
     axis,
     draw,
     names_layer,
+    said,
     target_line,
     tick_names,
 )
@@ -72,12 +74,12 @@ def on_front(point: Point, points: Sequence[Point]) -> bool:
     )
 
 
-def cost_chart(result: Mapping[str, Any], language: Language) -> Figure | None:
-    """The chart, or None where fewer than two rungs have both a score and a cost."""
+def cost_chart(result: Mapping[str, Any], language: Language, unit: str | None = None) -> Figure | None:
+    """The chart, or None where fewer than two rungs have both a score and a cost in ``unit`` (None: the commonest)."""
     rows = [row for row in result["rungs"] if row["dev"]]
     if not rows:
         return None
-    unit = common_unit(rows)
+    unit = unit or common_unit(rows)
     points = points_of(rows, unit)
     if len(points) < 2:
         return None
@@ -93,6 +95,12 @@ def _words(points: Sequence[Point], unit: str, language: Language) -> str:
     return f"{title} ({term(UNITS, unit, language)}; * {word('front', language)}): " + "; ".join(each)
 
 
+def _tip(point: Point, unit: str, language: Language) -> str:
+    figures = Figures(language)
+    score = figures.interval({"value": point.value, "low": point.low, "high": point.high})
+    return f"{score} · {figures.amount(point.cost, unit)}" + (f" · {word('front', language)}" if point.front else "")
+
+
 def _chart(
     result: Mapping[str, Any], points: Sequence[Point], unit: str, size: Size, language: Language
 ) -> alt.LayerChart:
@@ -102,8 +110,11 @@ def _chart(
     across = min(at.values()) / 1.8, max(at.values()) * (2.2 if size.name == "wide" else 4)
     up = _range(points, result["target"])
     chosen = result["chosen"]["rung"] if result["chosen"] else None
+    tips = {p.name: f"{p.name}: {_tip(p, unit, language)}" for p in points}
     rows = [
-        row | {"strong": row["name"] == chosen, "plain": not row["front"] and row["name"] != chosen}
+        row
+        | {"strong": row["name"] == chosen, "plain": not row["front"] and row["name"] != chosen}
+        | {"said": SAID + tips[row["name"]]}
         for row in _with_labels(points, at, (across, up), result["target"], size)
     ]
     ticks = _ticks(across, zero if zero in at.values() else None, size)
@@ -137,6 +148,7 @@ def _layers(rows: list[dict[str, Any]], target: float | None, x: alt.X, y: alt.Y
             y=y,
             fill=alt.condition("datum.front", alt.value(ACCENT), alt.value(PAPER)),
             stroke=alt.condition("datum.front", alt.value(ACCENT), alt.value(MUTED)),
+            description=said(),
         ),
         names_layer(rows, x, y),
     ]

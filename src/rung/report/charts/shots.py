@@ -8,7 +8,20 @@ from typing import Any
 
 import altair as alt
 
-from rung.report.charts.canvas import ACCENT, INK, MUTED, PAPER, SERIES, Figure, Size, axis, draw, target_line
+from rung.report.charts.canvas import (
+    ACCENT,
+    INK,
+    MUTED,
+    PAPER,
+    SAID,
+    SERIES,
+    Figure,
+    Size,
+    axis,
+    draw,
+    said,
+    target_line,
+)
 from rung.report.figures import Figures
 from rung.report.text import FAMILIES, METRICS, term, word
 from rung.types import Language
@@ -75,6 +88,7 @@ def shots_chart(result: Mapping[str, Any], language: Language) -> Figure | None:
 def _curve(
     result: Mapping[str, Any], found: Mapping[int, Sequence[Candidate]], size: Size, language: Language
 ) -> alt.LayerChart:
+    figures = Figures(language)
     used = [f for f in (*FIXED, *PICKED) if any(c["family"] == f for cs in found.values() for c in cs)]
     names = [term(FAMILIES, f, language) for f in used]
     place = {name: -0.24 + 0.48 * i / max(1, len(used) - 1) if len(used) > 1 else 0.0 for i, name in enumerate(names)}
@@ -85,6 +99,7 @@ def _curve(
             "value": c["dev"]["value"],
             "family": name,
             "early": c["status"] == "behind",
+            "said": f"{SAID}{c['name']}: {figures.with_n(c['dev'])}",
         }
         for n, candidates in found.items()
         for c in candidates
@@ -121,10 +136,10 @@ def _curve(
         line.mark_point(filled=True, color=INK, size=48, opacity=1).encode(x=x, y=y),
         dots.mark_point(filled=True, size=52, opacity=0.9)
         .transform_filter("!datum.early")
-        .encode(x=x, y=y, **families),
+        .encode(x=x, y=y, description=said(), **families),
         dots.mark_point(size=46, strokeWidth=1.6, opacity=1)
         .transform_filter("datum.early")
-        .encode(x=x, y=y, **families),
+        .encode(x=x, y=y, description=said(), **families),
     ]
     return alt.layer(*layers).properties(width=size.width, height=size.height)
 
