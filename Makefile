@@ -33,9 +33,10 @@ bench: $(VENV)/bench  ## side by side with lm-evaluation-harness, TRL and PEFT
 docs: $(VENV)/docs  ## the documentation as pages, in site/
 	$(BIN)/mkdocs build --strict
 
-sprout: venv  ## make the embedded base model again from the texts (an hour or two on two cores)
-	$(BIN)/rung pretrain ../shared/data/text runs/sprout --tokens 26000000
-	cp runs/sprout/model/* src/rung/sprout/
+sprout: venv  ## make the embedded base model again, stage by stage (some six hours on two cores; goes on where it was stopped)
+	$(BIN)/rung pretrain clean ../shared/data/text runs/clean --held-out ../shared/data/tasks --held-out examples
+	$(BIN)/rung pretrain again src/rung/sprout runs/clean ../shared/data/tasks runs/sprout
+	@echo "the model: $$(ls -d runs/sprout/stage-*/model | tail -1); copy it to src/rung/sprout to embed it"
 
 venv: $(VENV)/ready
 
