@@ -33,6 +33,7 @@ from transformers import PreTrainedModel
 
 from rung.adapters.handle import Handle
 from rung.adapters.lora import refuse_second
+from rung.adapters.peft_format import is_number
 from rung.engine.flops import Shape
 from rung.engine.trunk import ADDED
 from rung.types import AdaptationError
@@ -57,9 +58,9 @@ class BottleneckConfig:
         checks = {
             "bottleneck": (type(self.bottleneck) is int and self.bottleneck > 0, "1, 2, 3 ..."),
             "placement": (self.placement in get_args(Placement), " / ".join(get_args(Placement))),
-            "activation": (self.activation in ACTIVATIONS, " / ".join(ACTIVATIONS)),
-            "scale": (_is_number(self.scale) and self.scale != 0, "scale < 0, scale > 0"),
-            "dropout": (_is_number(self.dropout) and 0 <= self.dropout < 1, "0 <= dropout < 1"),
+            "activation": (self.activation in list(ACTIVATIONS), " / ".join(ACTIVATIONS)),
+            "scale": (is_number(self.scale) and self.scale != 0, "scale < 0, scale > 0"),
+            "dropout": (is_number(self.dropout) and 0 <= self.dropout < 1, "0 <= dropout < 1"),
         }
         for name, (fits, wanted) in checks.items():
             if not fits:
@@ -68,10 +69,6 @@ class BottleneckConfig:
                     f"{name} of a bottleneck adapter cannot be {found!r}; what fits is {wanted}",
                     zh=f"瓶颈适配器的 {name} 不能为 {found!r}；应为 {wanted}",
                 )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 class BottleneckLayer:
@@ -112,7 +109,7 @@ class BottleneckHandle(Handle):
         self.layers, self.config = layers, config
         for layer in layers.values():
             layer.module.__dict__["forward"] = layer.forward
-        hf.__dict__[ADDED] = self._matrices
+        hf.__dict__[ADDED] = self.matrices
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -125,10 +122,10 @@ class BottleneckHandle(Handle):
 
     def flops(self, shape: Shape, tokens: int) -> float:
         """Operations of a training step over ``tokens`` beyond the base's: 2 forward, 2 for the activations, 2 for the weights."""
-        return 6.0 * self._matrices * tokens
+        return 6.0 * self.matrices * tokens
 
     @property
-    def _matrices(self) -> int:
+    def matrices(self) -> int:
         return sum(p.numel() for p in self.parameters.values() if p.ndim > 1)
 
     def train(self, training: bool = True) -> None:

@@ -55,25 +55,37 @@ class Cache:
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, *, scale: float | None, dropout: float
     ) -> Tensor:
         """query [B, H, d], key and value [B, Hkv, d] of the new tokens -> [B, H, d]; softmax in float32."""
-        size, heads, width = query.shape
-        shared = key.shape[1]
-        sequences = torch.arange(size, device=query.device)
+        sequences = torch.arange(query.shape[0], device=query.device)
         self.keys[layer][sequences, :, self.lengths] = key
         self.values[layer][sequences, :, self.lengths] = value
         keys, values = self.keys[layer][:, :, : self._used], self.values[layer][:, :, : self._used]
-        q = query.view(size, shared, heads // shared, width) * (width**-0.5 if scale is None else scale)
-        scores = (q @ keys.transpose(-1, -2)).float().masked_fill_(self._unseen[:, None, None], float("-inf"))
-        if self.past is None:
-            return (scores.softmax(-1).to(values.dtype) @ values).reshape(size, heads, width)
-        # All sequences against the shared keys at once: [Hkv, B * group, P], without a copy per sequence.
-        ahead = q.transpose(0, 1).reshape(shared, -1, width)
-        before = (ahead @ self.past.keys[layer][0].transpose(-1, -2)).float()
-        before = before.view(shared, size, heads // shared, -1).transpose(0, 1)
-        weights = torch.cat([before, scores], -1).softmax(-1).to(values.dtype)
-        own = weights[..., before.shape[-1] :] @ values
-        past = weights[..., : before.shape[-1]].transpose(0, 1).reshape(shared, -1, before.shape[-1])
-        past = (past @ self.past.values[layer][0]).view(shared, size, heads // shared, width).transpose(0, 1)
-        return (own + past).reshape(size, heads, width)
+        past = None if self.past is None else (self.past.keys[layer], self.past.values[layer])
+        return attend_new(query, keys, values, self._unseen, past, scale)
+
+
+def attend_new(
+    query: Tensor, keys: Tensor, values: Tensor, unseen: Tensor, past: tuple[Tensor, Tensor] | None, scale: float | None
+) -> Tensor:
+    """One new token each of B sequences, softmax in float32: query [B, H, d] -> [B, H, d].
+
+    keys, values: each sequence's own, [B, Hkv, columns, d], of which those where ``unseen`` [B, columns] do not count.
+    past: keys and values [1, Hkv, P, d] that all of them see.
+    """
+    size, heads, width = query.shape
+    shared = keys.shape[1]
+    q = query.view(size, shared, heads // shared, width) * (width**-0.5 if scale is None else scale)
+    scores = (q @ keys.transpose(-1, -2)).float().masked_fill_(unseen[:, None, None], float("-inf"))
+    if past is None:
+        return (scores.softmax(-1).to(values.dtype) @ values).reshape(size, heads, width)
+    # All sequences against the shared keys at once: [Hkv, B * group, P], without a copy per sequence.
+    ahead = q.transpose(0, 1).reshape(shared, -1, width)
+    before = (ahead @ past[0][0].transpose(-1, -2)).float()
+    before = before.view(shared, size, heads // shared, -1).transpose(0, 1)
+    weights = torch.cat([before, scores], -1).softmax(-1).to(values.dtype)
+    own = weights[..., before.shape[-1] :] @ values
+    seen = weights[..., : before.shape[-1]].transpose(0, 1).reshape(shared, -1, before.shape[-1])
+    seen = (seen @ past[1][0]).view(shared, size, heads // shared, width).transpose(0, 1)
+    return (own + seen).reshape(size, heads, width)
 
 
 def prefill(trunk: Trunk, contexts: Sequence[Sequence[int]], past: Past | None) -> tuple[Tensor, Cache]:

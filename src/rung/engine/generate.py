@@ -75,14 +75,14 @@ def generate(
     unique = list(dict.fromkeys(prompts))
     stops = stop_ids(trunk, text)
     draws = samples if decoding.temperature > 0 else 1
-    writers = dict(zip(unique, _writers(text, unique, stops, constraint, draws), strict=True))
+    writers = dict(zip(unique, new_writers(text, unique, stops, constraint, draws), strict=True))
     fits(unique, [len(writers[p][0].context) + decoding.max_tokens for p in unique], trunk.context)
     waiting = sorted((w for ws in writers.values() for w in ws), key=lambda w: w.context)
     with trunk.frozen():
         past, depth = _past(trunk, waiting)
         for batch in _batches(trunk, waiting, depth, decoding.max_tokens):
             _write(trunk, text, batch, past, depth, decoding, stops)
-    done = {p: [_result(trunk, w) for w in ws] for p, ws in writers.items()}
+    done = {p: [as_generation(trunk, w) for w in ws] for p, ws in writers.items()}
     return [(done[p] * samples)[:samples] for p in prompts]
 
 
@@ -95,17 +95,22 @@ def stop_ids(trunk: Trunk, text: Text) -> frozenset[int]:
     return frozenset(int(x) for x in flat if x is not None and 0 <= x < trunk.shape.vocabulary)
 
 
-def _writers(
+def new_writers(
     text: Text, prompts: Sequence[str], stops: frozenset[int], constraint: Constraint | None, samples: int
 ) -> Iterator[list[Writer]]:
+    """``samples`` writers for each prompt."""
     if constraint is None:
         starts = [[(ids or text.start(), None) for ids in text.encode_all(prompts)]] * samples
     else:
         starts = [constraint.guides(text, prompts, stops) for _ in range(samples)]  # type: ignore[misc]
     for number in range(len(prompts)):
-        context = starts[0][number][0]
-        digest = hashlib.sha256(repr(context).encode()).hexdigest()
-        yield [Writer(context, i, starts[i][number][1], digest) for i in range(samples)]
+        yield begin(starts[0][number][0], [starts[i][number][1] for i in range(samples)])
+
+
+def begin(context: list[int], guides: Sequence[Guide | None]) -> list[Writer]:
+    """A writer behind ``context`` for each guide (None: it writes freely)."""
+    digest = hashlib.sha256(repr(context).encode()).hexdigest()
+    return [Writer(context, i, guide, digest) for i, guide in enumerate(guides)]
 
 
 def _past(trunk: Trunk, writers: Sequence[Writer]) -> tuple[Past | None, int]:
@@ -152,7 +157,7 @@ def _write(
     active = writers
     while True:
         for writer, row in zip(active, logits, strict=True):
-            _advance(trunk, text, writer, row, decoding, stops)
+            advance(trunk, text, writer, row, decoding, stops)
         rows = [i for i, w in enumerate(active) if not w.finished]
         if not rows:
             return
@@ -162,10 +167,13 @@ def _write(
         logits = cache.step(trunk, [w.tokens[-1] for w in active])
 
 
-def _advance(
+def advance(
     trunk: Trunk, text: Text, writer: Writer, logits: Tensor, decoding: Decoding, stops: frozenset[int]
-) -> None:
-    """Chooses the next token from ``logits`` [V], again from a lone forward if it was close, and looks for an end."""
+) -> Tensor:
+    """Chooses the next token from ``logits`` [V], again from a lone forward if it was close, and looks for an end.
+
+    Returns the logits that decided.
+    """
     allowed = None
     if writer.guide is not None:
         allowed = torch.from_numpy(writer.guide.allowed(len(logits))).to(logits.device)
@@ -173,10 +181,16 @@ def _advance(
     if pick.close:
         logits = _alone(trunk, writer)
         pick = _choose(writer, logits, allowed, decoding, trunk.tolerance)
-    writer.tokens.append(pick.token)
-    writer.logprob += float(logits[pick.token] - torch.logsumexp(logits, -1))
+    take(text, writer, pick.token, float(logits[pick.token] - torch.logsumexp(logits, -1)), decoding, stops)
+    return logits
+
+
+def take(text: Text, writer: Writer, token: int, logprob: float, decoding: Decoding, stops: frozenset[int]) -> None:
+    """Puts a token behind what is written, and looks for an end."""
+    writer.tokens.append(token)
+    writer.logprob += logprob
     if writer.guide is not None:
-        writer.guide.advance(pick.token)
+        writer.guide.advance(token)
     _look_for_end(text, writer, decoding, stops)
 
 
@@ -217,7 +231,7 @@ def _look_for_end(text: Text, writer: Writer, decoding: Decoding, stops: frozens
         writer.text, writer.finished = writer.text[: min(ends)], "stop"
 
 
-def _result(trunk: Trunk, writer: Writer) -> Generation:
+def as_generation(trunk: Trunk, writer: Writer) -> Generation:
     new = len(writer.tokens)
     flops = trunk.request(len(writer.context), new - 1, new)
     tokens = tuple(writer.tokens)

@@ -90,10 +90,10 @@ def score_tokens(
         else:
             for result in _walk(trunk, unique, 0, trunk.prefix):
                 found.update(result)
-    return [_scores(trunk, item, found[item]) for item in items]
+    return [choice_scores(trunk, item, found[item]) for item in items]
 
 
-def _scores(trunk: Trunk, item: Item, logprobs: tuple[float, ...]) -> ChoiceScores:
+def choice_scores(trunk: Trunk, item: Item, logprobs: tuple[float, ...]) -> ChoiceScores:
     # Every option token but the last is read once per distinct beginning, and the logits behind it are used.
     crown = len({option[:n] for option in item.options for n in range(1, len(option))})
     flops = trunk.request(len(item.context), crown, crown + 1)
@@ -164,36 +164,56 @@ def _batches(trunk: Trunk, units: list[list[Item]], depth: int) -> Iterator[list
 
 def _forward(trunk: Trunk, units: list[list[Item]], depth: int, past: Past | None) -> dict[Item, tuple[float, ...]]:
     """One flat forward over units, each a tree below ``depth``; the log-probabilities of all their options."""
-    tokens: list[int] = []
-    positions: list[int] = []
-    segments: list[Segment] = []
+    laid = lay(units, depth, trunk.offset)
+    return laid.scores(trunk.forward(laid.segments, laid.tokens, laid.positions, laid.read, past=past))
+
+
+@dataclass
+class Laid:
+    """Units as a stretch of a flat row, and where their options' log-probabilities are found."""
+
+    items: list[Item]
+    tokens: list[int]
+    positions: list[int]
+    segments: list[Segment]
+    read: list[int]  # positions in the stretch whose logits are wanted
+    where: list[int]  # row of those logits, for each token of each option
+    wanted: list[int]  # the token
+    sums: list[int]  # the option
+
+    def scores(self, logits: torch.Tensor) -> dict[Item, tuple[float, ...]]:
+        """Item -> the log-probability of each option, from the logits [R, V] at ``read``."""
+        totals = np.bincount(self.sums, weights=_pick(logits, self.where, self.wanted), minlength=self.sums[-1] + 1)
+        found, at = totals.tolist(), 0
+        result = {}
+        for item in self.items:
+            result[item] = tuple(found[at : at + len(item.options)])
+            at += len(item.options)
+        return result
+
+
+def lay(units: Sequence[Sequence[Item]], depth: int, offset: int) -> Laid:
+    """Units below ``depth``, one segment each; a text's first token stands at the position ``offset``."""
+    laid = Laid([item for unit in units for item in unit], [], [], [], [], [], [], [])
     rows: dict[int, int] = {}  # flat position -> row of the logits
-    where: list[int] = []
-    wanted: list[int] = []
-    sums: list[int] = []  # which option each picked log-probability belongs to
     options = 0
     for unit in units:
         tree = grow([i[depth:] for item in unit for i in item.inputs()])
-        base = len(tokens)
-        tokens += tree.tokens
-        positions += [trunk.offset + depth + d for d in tree.depths]
-        segments.append(tree.segment)
+        base = len(laid.tokens)
+        laid.tokens += tree.tokens
+        laid.positions += [offset + depth + d for d in tree.depths]
+        laid.segments.append(tree.segment)
         for item in unit:
             last = len(item.context) - depth - 1
             for option, whole in zip(item.options, item.inputs(), strict=True):
                 path = tree.paths[whole[depth:]]
                 for node, token in zip(path[last:], option, strict=True):
-                    where.append(rows.setdefault(base + node, len(rows)))
-                    wanted.append(token)
-                    sums.append(options)
+                    laid.where.append(rows.setdefault(base + node, len(rows)))
+                    laid.wanted.append(token)
+                    laid.sums.append(options)
                 options += 1
-    logits = trunk.forward(segments, tokens, positions, list(rows), past=past)
-    totals = np.bincount(sums, weights=_pick(logits, where, wanted), minlength=options).tolist()
-    result, at = {}, 0
-    for item in (item for unit in units for item in unit):
-        result[item] = tuple(totals[at : at + len(item.options)])
-        at += len(item.options)
-    return result
+    laid.read = list(rows)
+    return laid
 
 
 def _pick(logits: torch.Tensor, where: list[int], wanted: list[int]) -> np.ndarray:

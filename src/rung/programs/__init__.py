@@ -33,14 +33,19 @@ def opened(adaptation: Adaptation, model: Model) -> Iterator[Answer]:
 
     Raises AdaptationError for a program that this version does not have.
     """
+    check_program(adaptation)
+    with PROGRAMS[adaptation.program](adaptation, model) as answer:
+        yield answer
+
+
+def check_program(adaptation: Adaptation) -> None:
+    """Raises AdaptationError for a program that this version does not have."""
     if adaptation.program not in PROGRAMS:
         known = ", ".join(PROGRAMS)
         raise AdaptationError(
             f"the adaptation asks for the program {adaptation.program!r}; this version has {known}",
             zh=f"该适配需要程序 {adaptation.program!r}；这个版本只有 {known}",
         )
-    with PROGRAMS[adaptation.program](adaptation, model) as answer:
-        yield answer
 
 
 def as_examples(texts: Sequence[str]) -> list[Example]:

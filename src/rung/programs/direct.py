@@ -1,23 +1,55 @@
-"""One call: render the prompt, then score the labels, or write the answer. A prompt that reasons takes two calls."""
+"""One call: render the prompt, then score the labels, or write the answer. A prompt that reasons takes two calls.
+
+What is asked of the model is said, not done (:meth:`Direct.steps`): so the calls of many adaptations can be made in one
+batch (:mod:`rung.programs.together`), and one adaptation's are made here.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from rung.adapters import attached
-from rung.engine import Constraint, Model
+from rung.engine import ChoiceScores, Constraint, Generation, Model
+from rung.engine.choices import Normalise
+from rung.engine.score import common_prefix
 from rung.incontext import make_selector
 from rung.prompts import Words, choice_texts, fit, read_answer, render_reasoning, stop_strings
 from rung.types import Adaptation, Decoding, Demonstration, Example, Prediction, Prompt
 
 REASONING = Decoding(max_tokens=48, constrain=False)  # what is written before the answer, for prompts that reason
+
+
+@dataclass(frozen=True)
+class Score:
+    """Log-probabilities of ``choices`` behind each text: a list of :class:`ChoiceScores`."""
+
+    texts: Sequence[str]
+    choices: Sequence[str]
+    offsets: Sequence[float] | None = None
+    normalise: Normalise = "sum"
+
+
+@dataclass(frozen=True)
+class Write:
+    """What comes behind each text: a list of :class:`Generation`. ``final``: it is the answer, no reasoning before one."""
+
+    texts: Sequence[str]
+    decoding: Decoding
+    constraint: Constraint | None = None
+    final: bool = True
+
+
+Call = Score | Write
+Found = list[ChoiceScores] | list[Generation]
+Steps = Generator[Call, Any, list[Prediction]]
 
 
 @contextmanager
@@ -44,14 +76,32 @@ class Direct:
 
     def answer(self, examples: Sequence[Example]) -> list[Prediction]:
         """Predictions in the order of ``examples``; raises ModelError when an input does not fit the context."""
+        steps, found = self.steps(examples), None
+        while True:
+            try:
+                found = ask(self.model, steps.send(found))
+            except StopIteration as end:
+                return end.value
+
+    def steps(
+        self, examples: Sequence[Example], *, decoding: Decoding | None = None, constraint: Constraint | None = None
+    ) -> Steps:
+        """What to ask of the model, one call at a time, and at the end the predictions.
+
+        ``decoding`` and ``constraint``: of a written answer, in place of the adaptation's own.
+        """
         started = time.perf_counter()
-        shown = self._fit([e.input for e in examples])
+        decoding = decoding or self.adaptation.decoding
+        shown = self._fit([e.input for e in examples], decoding)
         reasons: list[str] | None = None
         spent = [(0, 0, 0.0)] * len(examples)
         if self.prompt.reasoning is not None:
-            reasons, spent = self._reason(examples, shown)
+            reasons, spent = yield from self._reason(examples, shown)
         texts = self._render(examples, shown, reasons)
-        made = self._score(examples, texts) if self.choices else self._write(examples, texts)
+        if self.choices:
+            made = yield from self._score(examples, texts)
+        else:
+            made = yield from self._write(examples, texts, decoding, constraint)
         each = (time.perf_counter() - started) / max(1, len(examples))
         return [
             replace(
@@ -61,6 +111,13 @@ class Direct:
             )
             for i, (p, before, demos) in enumerate(zip(made, spent, shown, strict=True))
         ]  # fmt: skip
+
+    def prefix(self) -> list[int]:
+        """Tokens that its prompts begin with whatever the input: instruction, and demonstrations that are always shown."""
+        one, other = (Example("", text, "") for text in ("a", "好"))
+        shown = self._fit([one.input, other.input], self.adaptation.decoding) if self.picker is None else [(), ()]
+        first, second = (self.model.encode(text) for text in self._render([one, other], shown, None))
+        return first[: common_prefix(first, second)]
 
     def _render(
         self, examples: Sequence[Example], shown: Sequence[Sequence[Demonstration]], reasons: list[str] | None
@@ -73,7 +130,7 @@ class Direct:
             for i, (e, demos) in enumerate(zip(examples, shown, strict=True))
         ]
 
-    def _fit(self, inputs: Sequence[str]) -> list[tuple[Demonstration, ...]]:
+    def _fit(self, inputs: Sequence[str], decoding: Decoding) -> list[tuple[Demonstration, ...]]:
         pool = self.adaptation.demonstrations
         if self.picker is not None:
             wanted = [tuple(pool[i] for i in picked) for picked in self.picker.pick(inputs)]
@@ -82,7 +139,7 @@ class Direct:
         if self.choices:
             longest = max(len(self.model.encode(c)) for c in self.choices)
         else:
-            longest = self.adaptation.decoding.max_tokens
+            longest = decoding.max_tokens
         if self.prompt.reasoning is not None:
             longest += REASONING.max_tokens + 16  # and the lead of the answer
         return fit(
@@ -92,10 +149,10 @@ class Direct:
             chat=self.model.chat if self.prompt.style == "chat" else None,
         )  # fmt: skip
 
-    def _score(self, examples: Sequence[Example], texts: Sequence[str]) -> list[Prediction]:
+    def _score(self, examples: Sequence[Example], texts: Sequence[str]) -> Steps:
         offsets = self.adaptation.calibration
         normalise = self.adaptation.parameters.get("normalise", "sum")
-        found = self.model.score(texts, self.choices, offsets=offsets, normalise=normalise)
+        found = yield Score(texts, self.choices, offsets, normalise)
         made = []
         for e, scores in zip(examples, found, strict=True):
             lengths = np.array(scores.tokens if normalise == "mean" else [1] * len(scores.tokens))
@@ -112,16 +169,18 @@ class Direct:
             )  # fmt: skip
         return made
 
-    def _write(self, examples: Sequence[Example], texts: Sequence[str]) -> list[Prediction]:
+    def _write(
+        self, examples: Sequence[Example], texts: Sequence[str], decoding: Decoding, constraint: Constraint | None
+    ) -> Steps:
         adaptation = self.adaptation
-        stops = adaptation.decoding.stop or stop_strings(self.prompt, paragraphs=False)
-        decoding = replace(adaptation.decoding, stop=stops)
-        constraint = None
-        if adaptation.kind == "extract" and decoding.constrain and adaptation.schema is not None:
+        decoding = replace(decoding, stop=decoding.stop or stop_strings(self.prompt, paragraphs=False))
+        if constraint is None and adaptation.kind == "extract" and decoding.constrain and adaptation.schema is not None:
             constraint = Constraint.json(adaptation.schema)
+        if constraint is not None:
             decoding = replace(decoding, stop=())  # the grammar knows where the answer ends
         made = []
-        for e, (written,) in zip(examples, self.model.generate(texts, decoding, constraint=constraint), strict=True):
+        found = yield Write(texts, decoding, constraint)
+        for e, written in zip(examples, found, strict=True):
             output, valid = read_answer(self.prompt, adaptation.kind, written.text, self.words)
             new = len(written.tokens)
             made.append(
@@ -134,15 +193,22 @@ class Direct:
 
     def _reason(
         self, examples: Sequence[Example], shown: Sequence[Sequence[Demonstration]]
-    ) -> tuple[list[str], list[tuple[int, int, float]]]:
+    ) -> Generator[Call, Any, tuple[list[str], list[tuple[int, int, float]]]]:
         texts = self._render(examples, shown, None)
         decoding = replace(REASONING, stop=("\n\n", *stop_strings(self.prompt)))
         reasons, spent = [], []
-        for (written,) in self.model.generate(texts, decoding):
+        for written in (yield Write(texts, decoding, final=False)):
             reasons.append(written.text.strip())
             new = len(written.tokens)
             spent.append((written.prompt_tokens, new, self.model.request_flops(written.prompt_tokens, new, new)))
         return reasons, spent
+
+
+def ask(model: Model, call: Call) -> Found:
+    """A call made on one model."""
+    if isinstance(call, Score):
+        return model.score(call.texts, call.choices, offsets=call.offsets, normalise=call.normalise)
+    return [written for (written,) in model.generate(call.texts, call.decoding, constraint=call.constraint)]
 
 
 # States of a text under a frozen model never change: a climb that opens a program again does not compute them again.

@@ -1,0 +1,209 @@
+"""Many adapters on one frozen base at once, each over its own rows: the answers of one forward belong to different tasks.
+
+    y = W x + b of the whole row, once;      y[own rows] += s B A x[own rows]      for each LoRA (DoRA stretches them too)
+    h = the sub-layer of the whole row;      h[own rows] += s W_up f(W_down h[own rows] + b1) + b2      for each adapter
+
+A soft prompt has no part in this: its keys and values stand before its own texts, and attention goes lane by lane
+(:mod:`rung.engine.lanes`). What cannot share a base is refused: weights of their own (``full``), a base in 4 bits (``qlora``).
+
+Over a row of one lane (:meth:`Mixed.alone`) a LoRA answers by W + s B A, folded for that forward: bit for bit what the same
+adapter answers when it is attached alone and merged. So an answer that rounding could decide is the same in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from rung.adapters import attach_folder, dora
+from rung.adapters.bottleneck import BottleneckHandle, BottleneckLayer
+from rung.adapters.full import TYPE as FULL
+from rung.adapters.lora import LoraHandle, LoraLayer, refuse_second
+from rung.adapters.peft_format import read_config
+from rung.adapters.quantised import read_form
+from rung.adapters.soft import SoftHandle
+from rung.engine.trunk import ADDED, PREFIX
+from rung.types import AdaptationError
+
+
+@dataclass
+class Worn:
+    """What one lane has on: by the names of modules, and before every text."""
+
+    loras: dict[str, LoraLayer] = field(default_factory=dict)
+    lengths: dict[str, Tensor] = field(default_factory=dict)  # DoRA's n, which is the same for every text
+    networks: dict[str, BottleneckLayer] = field(default_factory=dict)
+    soft: SoftHandle | None = None
+    added: int = 0  # numbers that each token is multiplied by besides the base's, when the lane is not alone
+
+    def beside(self, name: str, x: Tensor, y: Tensor) -> None:
+        """Makes y [T, out] = W x + b of x [T, in] the answer of the LoRA on the module ``name``, in place."""
+        layer = self.loras[name]
+        y.addmm_(x @ layer.a.to(x.dtype).T, layer.b.to(x.dtype).T, alpha=layer.scale)
+        if layer.magnitude is not None:
+            y.copy_(dora.stretch(y, layer.module.bias, layer.magnitude, self.lengths[name]))
+
+
+class Mixed:
+    """Adapters by the names of their lanes, on ``hf`` until :meth:`detach`; a lane that has none is the base itself."""
+
+    def __init__(self, hf: PreTrainedModel):
+        refuse_second(hf)
+        if PREFIX in hf.__dict__:
+            raise AdaptationError(
+                "the model carries a soft prompt already; detach it first", zh="该模型已挂有软提示；请先将其卸下"
+            )
+        self.hf = hf
+        self.worn: dict[str, Worn] = {}
+        self._hooked: list[nn.Module] = []
+        self._whole: Worn | None = None
+        self._rows: list[tuple[int, int, Worn]] = []
+        self._total = 0
+
+    def add(self, name: str, folder: Path | None) -> None:
+        """The lane ``name`` has the adapter of ``folder`` (None: none) from now on.
+
+        Raises :class:`AdaptationError` for one that does not fit the base, or that cannot share it.
+        """
+        self._unhook()
+        try:
+            self.worn[name] = Worn() if folder is None else _worn(self.hf, Path(folder))
+        finally:
+            self._hook()
+
+    def remove(self, name: str) -> None:
+        self._unhook()
+        del self.worn[name]
+        self._hook()
+
+    def detach(self) -> None:
+        """Everything comes off; the base is bit for bit what it was. Twice is no harm."""
+        self._unhook()
+        self.worn = {}
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """The model is this lane's for the duration, as if its adapter alone were attached and merged."""
+        before = self._whole
+        self._wear(self.worn[name])
+        try:
+            yield
+        finally:
+            self._wear(before)
+
+    @contextmanager
+    def rows(self, stretches: Sequence[tuple[str, int]]) -> Iterator[None]:
+        """The rows of the next forwards belong to these lanes, so many tokens each."""
+        assert self._whole is None and not self._rows
+        at = 0
+        for name, size in stretches:
+            self._rows.append((at, at + size, self.worn[name]))
+            at += size
+        self._total = at
+        try:
+            yield
+        finally:
+            self._rows, self._total = [], 0
+
+    def _wear(self, worn: Worn | None) -> None:
+        self._whole = worn
+        for mark in (PREFIX, ADDED):
+            self.hf.__dict__.pop(mark, None)
+        if worn is not None and worn.soft is not None:
+            self.hf.__dict__[PREFIX] = worn.soft
+        if worn is not None and worn.networks:
+            self.hf.__dict__[ADDED] = worn.added
+
+    def _hook(self) -> None:
+        """Another forward on each module that some lane changes."""
+        for name in dict.fromkeys(name for worn in self.worn.values() for name in (*worn.loras, *worn.networks)):
+            module = self.hf.get_submodule(name)
+            linear = isinstance(module, nn.Linear | Conv1D)
+            module.__dict__["forward"] = (self._linear if linear else self._sublayer)(name, module, module.forward)
+            self._hooked.append(module)
+
+    def _unhook(self) -> None:
+        for module in self._hooked:
+            module.__dict__.pop("forward", None)
+        self._hooked = []
+
+    def _linear(self, name: str, module: Any, inner: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def forward(x: Tensor) -> Tensor:
+            if self._whole is not None:
+                layer = self._whole.loras.get(name)
+                if layer is None:
+                    return inner(x)
+                weight = layer.folded()
+                return F.linear(x, weight.T if isinstance(module, Conv1D) else weight, module.bias)
+            y = inner(x)
+            for start, stop, worn in self._rows:
+                if name in worn.loras:
+                    self._check(x)
+                    worn.beside(name, x[0, start:stop], y[0, start:stop])
+            return y
+
+        return forward
+
+    def _sublayer(self, name: str, module: nn.Module, inner: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(*args: Any, **options: Any) -> Any:
+            out = inner(*args, **options)
+            plain = out[0] if isinstance(out, tuple) else out
+            given = (*args, *options.values())[0]
+            for start, stop, worn in [(0, plain.shape[1], self._whole)] if self._whole is not None else self._rows:
+                layer = worn.networks.get(name)
+                if layer is not None:
+                    self._check(plain)
+                    source = given if layer.config.placement == "parallel" else plain
+                    plain[:, start:stop] += layer.change(source[:, start:stop])
+            return out
+
+        return forward
+
+    def _check(self, row: Tensor) -> None:
+        """A module that reads fewer tokens than the row has (an expert) does not know whose they are."""
+        if self._whole is None and tuple(row.shape[:2]) != (1, self._total):
+            raise AdaptationError(
+                f"adapters cannot share this base: one of its modules reads {list(row.shape[:2])} tokens of a row of "
+                f"{self._total} (a mixture of experts?); answer by one adaptation at a time",
+                zh=f"这个基座不能由多个适配器共用：其中一个模块只读取了一行 {self._total} 个词元中的 {list(row.shape[:2])}"
+                "（混合专家？）；请一次只用一个适配",
+            )
+
+
+def _worn(hf: PreTrainedModel, folder: Path) -> Worn:
+    """The adapter of ``folder``, taken off again: only its numbers are wanted."""
+    _check_shares(folder)
+    handle = attach_folder(hf, folder)
+    if isinstance(handle, SoftHandle):
+        handle.merge()
+    handle.detach()
+    if isinstance(handle, SoftHandle):
+        return Worn(soft=handle)
+    if isinstance(handle, BottleneckHandle):
+        return Worn(networks=handle.layers, added=handle.matrices)
+    assert isinstance(handle, LoraHandle)
+    lengths = {n: dora.norms(layer.whole()) for n, layer in handle.layers.items() if layer.magnitude is not None}
+    return Worn(handle.layers, lengths)
+
+
+def _check_shares(folder: Path) -> None:
+    full = read_config(folder)["peft_type"] == FULL
+    if full or read_form(folder) is not None:
+        method = "full" if full else "qlora"
+        why, why_zh = ("weights of its own", "自己的一整套权重") if full else ("its base in 4 bits", "4 位的基座")
+        raise AdaptationError(
+            f"the adapter in {folder} ({method}) needs {why}, so it cannot share a base with others; "
+            "answer by it alone (rung predict), or train lora instead",
+            zh=f"{folder} 中的适配器（{method}）需要{why_zh}，不能与其他适配共用基座；请单独使用它（rung predict），或改训 lora",
+        )
+
+
+__all__ = ["Mixed", "Worn"]
