@@ -1,16 +1,19 @@
 """The loop with a toy problem (fast and exact), then `finetune` on the tiny model: packing, answers only, restarts."""
 
+import json
 import math
+import shutil
 from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from rung.adapters import LoraConfig, attach, attach_folder
 from rung.documents import Batches, Document, Microbatch, answer_documents, pack
 from rung.engine import load_model
 from rung.finetune import Hyperparameters, document_loss, finetune, training_flops
-from rung.train import CheckpointMismatch, Plan, TrainingDiverged, clip, train
+from rung.train import CheckpointBroken, CheckpointMismatch, Plan, TrainingDiverged, TrainingReport, clip, train
 from rung.types import DataError
 
 # ---------------------------------------------------------------- the loop
@@ -141,6 +144,90 @@ def test_nan_stops_and_keeps_the_checkpoint(tmp_path):
     assert steps[0] == 6
 
 
+@pytest.mark.parametrize("what", ["gradient", "weights", "figure on dev"])
+def test_what_is_no_number_stops_it_wherever_it_appears(tmp_path, what):
+    parameters, optimizer, batches, loss = toy()
+    (w,) = parameters.values()
+    options = {"evaluate": lambda: math.nan} if what == "figure on dev" else {}
+
+    def poisoned(micro):
+        found, targets = loss(micro)
+        if what == "gradient" and len(report.losses) == 5:
+            found = found + (w[0] - w[0].detach()).abs().sqrt()  # 0, with a slope of infinity
+        return found, targets
+
+    def on_step(step, value, scale):
+        report.losses.append(value)
+        if what == "weights" and step == 5:
+            w.data[0] = math.inf
+
+    report = TrainingReport()
+    with pytest.raises(TrainingDiverged, match=rf"{what} became (nan|inf) at step 6.*checkpoint is kept") as caught:
+        train(
+            Plan(12, checkpoint_every=2, evaluate_every=6), parameters, [optimizer], batches, poisoned, folder=tmp_path,
+            on_step=on_step, **options,
+        )  # fmt: skip
+    assert len(caught.value.report.losses) == (5 if what == "gradient" else 6)
+    assert caught.value.zh != str(caught.value)
+    steps = []
+    again, _ = go(
+        Plan(12, checkpoint_every=2, evaluate_every=6), folder=tmp_path, on_step=lambda s, *_: steps.append(s)
+    )
+    assert steps[0] == 4 and torch.equal(again, go(Plan(12))[0])
+
+
+def test_a_loss_that_blows_up_stops_it_and_the_checkpoint_is_from_before(tmp_path):
+    def run(losses, **options):
+        parameters, optimizer, batches, loss = toy()
+        told = iter(losses)
+
+        def loud(micro):
+            found, targets = loss(micro)
+            return found * 0 + next(told) * targets, targets
+
+        return train(Plan(len(losses), **options), parameters, [optimizer], batches, loud, folder=tmp_path)
+
+    with pytest.raises(TrainingDiverged, match=r"rose from 2 to 8\.5 at step 18, at learning rate.*checkpoint is kept"):
+        run([2.0] * 10 + [8.5] * 20, checkpoint_every=2)
+    assert json.loads((tmp_path / "checkpoint" / "state.json").read_text())["step"] == 10
+    for losses in (
+        [2.0] * 10 + [8.5] * 7 + [7.9] + [8.5] * 7,  # for a while
+        [0.01] * 10 + [3.0] * 20,  # many times as much, but no more than three nats
+        [2.0] * 10 + [7.9] * 20,  # nearly four times as much
+    ):
+        shutil.rmtree(tmp_path)
+        assert run(losses, checkpoint_every=10).steps == len(losses)
+
+
+def spoil(name, how):
+    def do(path):
+        (path / name).write_bytes(how((path / name).read_bytes()))
+
+    return do
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        spoil("parameters.safetensors", lambda b: b[:-1]),
+        spoil("optimizers.safetensors", lambda b: b[: len(b) // 2]),
+        spoil("random.safetensors", lambda b: b""),
+        spoil("state.json", lambda b: b[:-3]),
+        spoil("state.json", lambda b: b"{}"),
+        lambda path: (path / "best.safetensors").unlink(),
+        lambda path: save_file({"w": torch.zeros(4)}, path / "parameters.safetensors"),
+        lambda path: save_file({"v": torch.zeros(3)}, path / "parameters.safetensors"),
+    ],
+)
+def test_a_checkpoint_that_was_changed_is_refused(tmp_path, tamper):
+    plan = Plan(4, checkpoint_every=2)
+    go(plan, folder=tmp_path, evaluate=lambda: 1.0)
+    tamper(tmp_path / "checkpoint")
+    with pytest.raises(CheckpointBroken, match="changed or cut short.*delete it") as error:
+        go(plan, folder=tmp_path, evaluate=lambda: 1.0)
+    assert error.value.zh != str(error.value)
+
+
 def test_kill_while_saving_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
     plan, whole = Plan(12, checkpoint_every=2), go(Plan(12))[0]
     calls = []
@@ -151,8 +238,6 @@ def test_kill_while_saving_leaves_the_last_good_checkpoint(tmp_path, monkeypatch
             path.write_bytes(b"half")
             raise Killed
         return save_file(tensors, path, *args, **kwargs)
-
-    from rung.train import save_file
 
     monkeypatch.setattr("rung.train.save_file", dying_save)
     with pytest.raises(Killed):
@@ -391,8 +476,9 @@ def test_divergence_leaves_the_model_as_it_was(model):
         kept = weight.clone()
         weight.fill_(math.inf)
     try:
-        with pytest.raises(TrainingDiverged):
+        with pytest.raises(TrainingDiverged) as caught:
             finetune(model, learnable(), LoraConfig(rank=2), QUICK)
+        assert caught.value.cost.trainable_parameters > 0  # what was spent is known, here no step
     finally:
         with torch.no_grad():
             weight.copy_(kept)

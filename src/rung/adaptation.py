@@ -11,7 +11,6 @@ adaptation or none (:mod:`rung.folders`).
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rung.folders import recover, replacing
+from rung.folders import hash_folder, recover, replacing
 from rung.types import Adaptation, AdaptationError, ModelRef, digest
 
 VERSION = 1
@@ -50,14 +49,6 @@ def hash_of(adaptation: Adaptation) -> str:
         body.pop(name)
     body["model"] = adaptation.model.sha256 if adaptation.model else None
     return digest(VERSION, body)
-
-
-def hash_folder(folder: Path) -> str:
-    """SHA-256 over names and bytes of the files of an adapter folder."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return total.hexdigest()
 
 
 def save(adaptation: Adaptation, folder: Path) -> Path:

@@ -28,7 +28,7 @@ from rung.engine.layout import Past
 from rung.memory import PeakMemory
 from rung.objectives import sft, token_logprobs
 from rung.precision import Precision, has_fast_bfloat16, rounded
-from rung.train import Plan, TrainingReport, train
+from rung.train import Plan, TrainingDiverged, TrainingReport, train
 from rung.types import Cost, digest
 
 
@@ -94,7 +94,7 @@ def finetune(
     precision, and the weights of the best figure are kept. folder: checkpoints go there (the same call goes on from
     the last one), and the adapter goes to ``folder/adapter`` at the end. on_step, until: see :func:`rung.train.train`.
     Raises :class:`rung.types.DataError` for documents that do not fit the context, and
-    :class:`rung.train.TrainingDiverged`; the model is then as it was before.
+    :class:`rung.train.TrainingDiverged`, which knows what was spent; the model is then as it was before.
     """
     attention = model.hf.config.get_text_config()._attn_implementation
     assert attention == FLAT, f"attention was switched to {attention!r}: packed documents would see each other"
@@ -131,7 +131,18 @@ def finetune(
             betas=(0.9, 0.95 if steps < 200 else 0.999), fused=True,
         )  # fmt: skip
         base = Base(model, handle, settings.precision, settings.objective)
-        with PeakMemory(model.device) as memory, base, torch.random.fork_rng():
+        memory = PeakMemory(model.device)
+
+        def cost_of(report: TrainingReport) -> Cost:
+            return Cost(
+                build_seconds=report.seconds,
+                build_flops=sum(training_flops(model, handle, batches.picked(s)) for s in range(report.steps)),
+                peak_bytes=memory.bytes,
+                trainable_parameters=sum(p.numel() for p in handle.parameters.values()),
+                labels=0 if settings.objective == "teacher" else len(documents),
+            )
+
+        with memory, base, torch.random.fork_rng():
             torch.manual_seed(seed)
             report = train(
                 plan,
@@ -147,16 +158,12 @@ def finetune(
                     model.sha256, asdict(method), asdict(settings), seed, [asdict(d) for d in (*documents, *general)]
                 ),
             )
-        cost = Cost(
-            build_seconds=report.seconds,
-            build_flops=sum(training_flops(model, handle, batches.picked(s)) for s in range(report.steps)),
-            peak_bytes=memory.bytes,
-            trainable_parameters=sum(p.numel() for p in handle.parameters.values()),
-            labels=0 if settings.objective == "teacher" else len(documents),
-        )
+        cost = cost_of(report)
         if folder is not None:
             save(handle, folder / "adapter", base=model.name)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, TrainingDiverged):
+            error.cost = cost_of(error.report)
         handle.detach()
         raise
     return Trained(handle, report, cost)

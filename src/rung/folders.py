@@ -1,32 +1,71 @@
 """Folders that appear whole or not at all: written beside their place, then renamed into it.
 
-A process killed at any moment leaves either the old folder or the new one, never half of one.
+A process killed at any moment leaves either the old folder or the new one, never half of one; so does a full disk.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
+from rung.types import DiskFull
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Gives an empty folder to write into; it takes the place of ``folder`` when the block ends without an error."""
+    """Gives an empty folder to write into; it takes the place of ``folder`` when the block ends without an error.
+
+    Raises :class:`DiskFull` where there is no room for it.
+    """
     fresh, old = _fresh(folder), _old(folder)
     recover(folder)
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
-        yield fresh
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+    with room_for(folder):
+        try:
+            fresh.mkdir(parents=True)
+            yield fresh
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
     if folder.exists():  # a rename cannot replace a folder that is not empty: move it aside, `recover` knows the name
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """The error of a full disk, whoever raises it while ``path`` is written, becomes a :class:`DiskFull` that says what to do."""
+    try:
+        yield
+    except (OSError, SafetensorError, sqlite3.OperationalError) as error:
+        if not is_full(error):
+            raise
+        raise DiskFull(
+            f"the disk is full: {path} could not be written; what stood there before is whole. Free some space (the largest "
+            "things that Rung writes are old runs, and candidates/ in those that have ended), then type the same command "
+            "again: it goes on where it stopped",
+            zh=f"磁盘已满：无法写入 {path}；原有内容完好。请先腾出空间（Rung 写下的文件中，最大的是旧的运行文件夹，"
+            "以及已结束的运行中的 candidates/），再输入同一条命令：它会从停下的地方继续",
+        ) from error
+
+
+def is_full(error: Exception) -> bool:
+    """Whether ``error`` says that there is no room left: safetensors and SQLite wrap what the system said."""
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    return any(f"(os error {number})" in str(error) for number in FULL)
 
 
 def recover(folder: Path) -> None:
@@ -36,6 +75,14 @@ def recover(folder: Path) -> None:
             shutil.rmtree(_old(folder))
         else:
             _old(folder).rename(folder)
+
+
+def hash_folder(folder: Path) -> str:
+    """SHA-256 over names and bytes of the files of a folder."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
 
 
 def _fresh(folder: Path) -> Path:

@@ -20,6 +20,7 @@ from rung.types import DataError, Example, Prediction
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS examples (
+from rung.folders import room_for
   split TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, input TEXT NOT NULL, target TEXT NOT NULL,
   source TEXT NOT NULL, PRIMARY KEY (split, position));
 CREATE TABLE IF NOT EXISTS adaptations (hash TEXT PRIMARY KEY, rung TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
@@ -77,7 +78,7 @@ class Ledger:
 
     def begin_session(self) -> int:
         """A session of work begins; gives its number for :meth:`tick`."""
-        with self.db:
+        with room_for(self.path), self.db:
             added = self.db.execute(
                 "INSERT INTO events (at, kind, detail) VALUES (?, 'session', ?)", (time.time(), '{"seconds": 0.0}')
             )
@@ -170,7 +171,7 @@ class Ledger:
         return int(total or 0)
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        with self.db:  # one transaction: all rows or none
+        with room_for(self.path), self._lock, self.db:  # one transaction: all rows or none
             self.db.executemany(statement, rows)
 
 

@@ -22,18 +22,29 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from rung.folders import recover, replacing
-from rung.types import UserError
+from rung.types import Cost, UserError
+
+# A loss has blown up when each of the last so many stands both so many times and so many nats above the first one.
+BLOWN, TIMES, NATS = 8, 4.0, 3.0
 
 
 class TrainingDiverged(UserError):
-    """The loss or the gradient became infinite or not a number."""
+    """The loss, the gradient or a weight became infinite or not a number, or the loss blew up."""
+
+    report: TrainingReport  # until then
+    cost: Cost | None = None  # of it, where it is known
 
 
 class CheckpointMismatch(UserError):
     """The checkpoint in the folder belongs to a run with other data or settings."""
+
+
+class CheckpointBroken(UserError):
+    """The checkpoint in the folder was changed or cut short since it was written."""
 
 
 class Microbatch(Protocol):
@@ -103,7 +114,8 @@ def train(
     is called after each step. ``identity`` is a digest of data and settings: a checkpoint of another identity is
     refused with :class:`CheckpointMismatch`. Of several processes that train together only one ``writes`` checkpoints;
     all read them. ``until``: pause behind that step, with a checkpoint to go on from; the parameters are then the best
-    so far. Raises :class:`TrainingDiverged` on a loss or gradient that is not finite; the last checkpoint stays.
+    so far. Raises :class:`TrainingDiverged`, with the report until then, on a loss, gradient or weight that is not finite
+    and on a loss that blew up; the last checkpoint from before stays, and the same call goes on from it.
     """
     report, best, first = TrainingReport(), None, 0
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
@@ -117,16 +129,23 @@ def train(
 
     limit = plan.steps if until is None else min(until, plan.steps)
 
+    def diverged(what: str, value: float) -> TrainingDiverged:
+        report.seconds = time.perf_counter() - started
+        kept = folder is not None and (folder / "checkpoint").exists()
+        return divergence(what, value, report, peaks[0][0] * plan.scale(report.steps), kept)
+
     for step in range(first, limit):
         scale = plan.scale(step)
         for optimizer, rates in zip(optimizers, peaks, strict=True):
             for group, peak in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = peak * scale
         micros = batches(step)
-        value = accumulate(micros, loss, step)
+        value = accumulate(micros, loss)
+        if not math.isfinite(value):
+            raise diverged("loss", value)
         norm = clip(parameters, plan.clip)
         if not math.isfinite(norm):
-            raise diverged("gradient", norm, step, peaks[0][0] * scale)
+            raise diverged("gradient", norm)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -135,11 +154,15 @@ def train(
         report.losses.append(value)
         report.targets += sum(micro.targets for micro in micros)
         report.seconds = time.perf_counter() - started
+        if blown_up(report.losses, BLOWN):
+            raise diverged("loss", value)
         if on_step is not None:
             on_step(step, value, scale)
         last = step + 1 == plan.steps
         if evaluate is not None and (last or (plan.evaluate_every and (step + 1) % plan.evaluate_every == 0)):
             figure = evaluate()
+            if math.isnan(figure):
+                raise diverged("figure on dev", figure)
             if best is None or figure > max(f for _, f in report.evaluations):
                 best = {name: p.detach().clone() for name, p in parameters.items()}
                 report.best_step = step + 1
@@ -147,13 +170,11 @@ def train(
             since = sum(1 for s, _ in report.evaluations if s > report.best_step)
             if plan.patience and since >= plan.patience:
                 report.stopped = "patience"
-        if (
-            writes
-            and folder is not None
-            and plan.checkpoint_every
-            and ((step + 1) % plan.checkpoint_every == 0 or step + 1 == limit or report.stopped == "patience")
-        ):
-            save_checkpoint(folder, step + 1, parameters, optimizers, report, best, identity)
+        if step + 1 == limit or report.stopped == "patience" or due(plan, report):
+            if not all(bool(p.isfinite().all()) for p in parameters.values()):
+                raise diverged("weights", math.nan)
+            if writes and folder is not None and plan.checkpoint_every:
+                save_checkpoint(folder, step + 1, parameters, optimizers, report, best, identity)
         if report.stopped == "patience":
             break
 
@@ -165,18 +186,26 @@ def train(
     return report
 
 
-def accumulate(micros: Sequence[Any], loss: Callable[[Any], tuple[torch.Tensor, int]], step: int) -> float:
-    """Backward over the microbatches of one step; the mean loss per target of the whole batch."""
+def due(plan: Plan, report: TrainingReport) -> bool:
+    """Whether a checkpoint is to be written; not of weights whose loss seems to be blowing up."""
+    every = plan.checkpoint_every
+    return every > 0 and report.steps % every == 0 and not blown_up(report.losses, 1)
+
+
+def accumulate(micros: Sequence[Any], loss: Callable[[Any], tuple[torch.Tensor, int]]) -> float:
+    """Backward over the microbatches of one step; the mean loss per target of the whole batch.
+
+    What is not finite ends it at once and is given back: the gradients are then of no use.
+    """
     total = sum(micro.targets for micro in micros)
     assert total > 0, "a batch without a single target"
     value = 0.0
     for micro in micros:
         summed, _ = loss(micro)
-        number = float(summed.detach())
-        if not math.isfinite(number):
-            raise diverged("loss", number, step, None)
+        value += float(summed.detach())
+        if not math.isfinite(value):
+            return value
         (summed / total).backward()
-        value += number
     return value / total
 
 
@@ -186,14 +215,29 @@ def clip(parameters: dict[str, torch.nn.Parameter], limit: float) -> float:
     return float(torch.nn.utils.clip_grad_norm_(grads, limit if limit > 0 else math.inf))
 
 
-def diverged(what: str, value: float, step: int, rate: float | None) -> TrainingDiverged:
-    at = "" if rate is None else f" at learning rate {rate:.2g}"
-    return TrainingDiverged(
-        f"the {what} became {value} at step {step + 1}{at}; the last checkpoint is kept. "
+def blown_up(losses: Sequence[float], steps: int) -> bool:
+    """Whether each of the last ``steps`` losses stands far above the first, which is that of the weights it began with.
+
+    Both many times and several nats: a loss that begins near 0 may well be many times that for a while.
+    """
+    line = max(TIMES * losses[0], losses[0] + NATS)
+    return len(losses) > steps and min(losses[-steps:]) > line
+
+
+def divergence(what: str, value: float, report: TrainingReport, rate: float, kept: bool) -> TrainingDiverged:
+    """The error for ``what``, which is no number or far too high, at the step behind those of ``report``."""
+    names = {"loss": "损失", "gradient": "梯度", "figure on dev": "开发集得分", "weights": "权重"}
+    step = report.steps + (what in ("loss", "gradient") and not math.isfinite(value))
+    became = f"rose from {report.losses[0]:.3g} to {value:.3g}" if math.isfinite(value) else f"became {value}"
+    became_zh = f"从 {report.losses[0]:.3g} 升到 {value:.3g}" if math.isfinite(value) else f"变成了 {value}"
+    keeps, keeps_zh = ("; the last checkpoint is kept", "；上一个检查点已保留") if kept else ("", "")
+    error = TrainingDiverged(
+        f"the {what} {became} at step {step}, at learning rate {rate:.2g}{keeps}. "
         "Try a learning rate three times lower, or a longer warm-up.",
-        zh=f"第 {step + 1} 步的{'损失' if what == 'loss' else '梯度'}变成了 {value}；上一个检查点已保留。"
-        "请把学习率降到三分之一，或加长预热。",
+        zh=f"第 {step} 步的{names[what]}{became_zh}（学习率 {rate:.2g}）{keeps_zh}。请把学习率降到三分之一，或加长预热。",
     )
+    error.report = report
+    return error
 
 
 def save_checkpoint(
@@ -234,29 +278,43 @@ def load_checkpoint(
 ) -> tuple[int, TrainingReport, dict[str, torch.Tensor] | None]:
     """Put the state of ``folder/checkpoint`` back; returns (step, report, best weights)."""
     path = folder / "checkpoint"
-    state = json.loads((path / "state.json").read_text())
-    if state.get("identity", "") != identity:
+    try:
+        state, files = read_checkpoint(path)
+        shapes = {name: t.shape for name, t in files["parameters"].items()}
+        if state["identity"] == identity and shapes != {name: p.shape for name, p in parameters.items()}:
+            raise ValueError("its parameters have other names or shapes")
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise CheckpointBroken(
+            f"the checkpoint in {path} was changed or cut short since it was written: {error}; delete it to begin anew",
+            zh=f"{path} 中的检查点在写成之后被改动或截断：{error}；请将其删除后重新开始",
+        ) from error
+    if state["identity"] != identity:
         raise CheckpointMismatch(
             f"the checkpoint in {path} belongs to a run with other data or settings; "
             "give another folder, or delete it to begin anew",
             zh=f"{path} 中的检查点属于另一次数据或设置不同的训练；请换一个文件夹，或将其删除后重新开始",
         )
     with torch.no_grad():
-        for name, tensor in load_file(path / "parameters.safetensors").items():
+        for name, tensor in files["parameters"].items():
             parameters[name].copy_(tensor)
-    saved = load_file(path / "optimizers.safetensors")
     for number, optimizer in enumerate(optimizers):
         plain = optimizer.state_dict()
         plain["state"] = {}
-        for key, tensor in saved.items():
+        for key, tensor in files["optimizers"].items():
             which, index, name = key.split(".", 2)
             if int(which) == number:
                 plain["state"].setdefault(int(index), {})[name] = tensor
         optimizer.load_state_dict(plain)
-    random = load_file(path / "random.safetensors")
+    random = files["random"]
     torch.set_rng_state(random["cpu"])
     if "cuda" in random and torch.cuda.is_available():
         torch.cuda.set_rng_state(random["cuda"])
     report = TrainingReport(**{**state["report"], "evaluations": [tuple(e) for e in state["report"]["evaluations"]]})
-    best = load_file(path / "best.safetensors") if (path / "best.safetensors").exists() else None
-    return state["step"], report, best
+    return state["step"], report, files.get("best")
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, torch.Tensor]]]:
+    """``state.json`` and the tensors of each file; an error of the system, of JSON or of safetensors where one is broken."""
+    state = json.loads((path / "state.json").read_text())
+    names = ["parameters", "optimizers", "random", *(["best"] if state["report"]["best_step"] else [])]
+    return state, {name: load_file(path / f"{name}.safetensors") for name in names}

@@ -8,7 +8,9 @@ worse than none.
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +65,30 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The adapter's tensors; raises :class:`AdaptationError` when the file is missing or broken."""
+    """The adapter's tensors; raises :class:`AdaptationError` when the file is missing or broken, or holds what no training leaves."""
     path = folder / WEIGHTS
     if not path.exists():
         raise AdaptationError(
             f"{path} is missing (only safetensors is read; pickled weights are not, because unpickling runs code)",
             zh=f"缺少 {path}（只读取 safetensors；不读取 pickle 权重，因为反序列化会执行代码）",
         )
+    return read_tensors(path)
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of one file, all of them finite numbers with a fraction; :class:`AdaptationError` where they are not."""
     try:
-        return load_file(path)
-    except SafetensorError as error:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
         raise AdaptationError(f"{path} is broken: {error}", zh=f"{path} 已损坏：{error}") from error
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or not bool(tensor.float().isfinite().all()):
+            told = str(tensor.dtype).removeprefix("torch.") if not tensor.is_floating_point() else "inf / nan"
+            raise AdaptationError(
+                f"{path} holds {told} in {name}; trained weights are finite numbers with a fraction",
+                zh=f"{path} 中的 {name} 含有 {told}；训练出的权重应为有限的浮点数",
+            )
+    return tensors
 
 
 def save_lora(handle: LoraHandle, folder: Path, *, base: str = "") -> None:
@@ -113,11 +128,12 @@ def load_lora(hf: PreTrainedModel, folder: Path) -> LoraHandle:
     """The LoRA of ``folder``, attached to ``hf``; raises :class:`AdaptationError` where it does not fit."""
     fields = read_config(folder)
     _refuse_unknown(fields, folder)
+    _check_fields(fields, folder)
     parts = _parts(read_weights(folder), folder, DORA if fields.get("use_dora") else LORA)
     known = find_targets(hf, "all-linear")
     config = LoraConfig(
         int(fields.get("r", 8)), float(fields.get("lora_alpha", 8)), bool(fields.get("use_rslora")),
-        float(fields.get("lora_dropout") or 0), tuple(sorted(parts)), bool(fields.get("use_dora")),
+        float(fields.get("lora_dropout", 0)), tuple(sorted(parts)), bool(fields.get("use_dora")),
     )  # fmt: skip
     layers = {}
     for name, found in parts.items():
@@ -150,6 +166,43 @@ def _refuse_unknown(fields: dict[str, Any], folder: Path) -> None:
             "(merge_and_unload) and give the merged model",
             zh=f"{folder} 中的适配器使用了 Rung 不支持的 {found}；请用 PEFT 的 merge_and_unload 并入基座后再使用",
         )
+
+
+def _check_fields(fields: dict[str, Any], folder: Path) -> None:
+    """Raises :class:`AdaptationError` where a field that is read has a value that means nothing."""
+    checks: dict[str, Callable[[Any], bool]] = {
+        "r": is_count, "lora_alpha": is_number, "lora_dropout": lambda x: is_number(x) and 0 <= x < 1,
+        "use_rslora": lambda x: isinstance(x, bool), "use_dora": lambda x: isinstance(x, bool),
+        "rank_pattern": lambda x: x is None or is_pattern(x, is_count),
+        "alpha_pattern": lambda x: x is None or is_pattern(x, is_number),
+    }  # fmt: skip
+    for name, fits in checks.items():
+        if name in fields and not fits(fields[name]):
+            raise meaningless(folder, name, fields[name])
+
+
+def is_count(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_pattern(value: object, fits: Callable[[Any], bool]) -> bool:
+    """A regular expression for the end of a name -> what ``fits``."""
+    try:
+        return isinstance(value, dict) and all(re.compile(key) and fits(v) for key, v in value.items())
+    except re.error:
+        return False
+
+
+def meaningless(folder: Path, name: str, found: Any) -> AdaptationError:
+    path = folder / CONFIG
+    return AdaptationError(
+        f"{path}: {name} cannot be {found!r}; was the file edited? Copy the folder again",
+        zh=f"{path}：{name} 不能为 {found!r}；文件是否被改动过？请重新复制该文件夹",
+    )
 
 
 def _parts(tensors: dict[str, torch.Tensor], folder: Path, ends: dict[str, str]) -> dict[str, dict[str, torch.Tensor]]:

@@ -9,23 +9,33 @@ for the same base in the same precision.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from rung.adapters.p_tuning import PTuningConfig
 from rung.adapters.p_tuning_v2 import PTuningV2Config
-from rung.adapters.peft_format import CONFIG, WEIGHTS, misfit, read_config, read_weights
+from rung.adapters.peft_format import (
+    CONFIG,
+    WEIGHTS,
+    is_count,
+    meaningless,
+    misfit,
+    read_config,
+    read_tensors,
+    read_weights,
+)
 from rung.adapters.prefix_tuning import PrefixTuningConfig
 from rung.adapters.prompt_tuning import PromptTuningConfig
 from rung.adapters.soft import SoftHandle, Table, joined, split
 from rung.folders import replacing
-from rung.types import AdaptationError
 
 KEY, PAST = "prompt_embeddings", "past.safetensors"
 TYPES = {
@@ -37,8 +47,11 @@ CONFIGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def save(handle: SoftHandle, folder: Path, *, base: str = "") -> None:
-    """Write ``handle`` to ``folder``, whole or not at all; ``base`` is the base model's name or path."""
+def save(handle: SoftHandle, folder: Path, *, base: str = "", past: bool = True) -> None:
+    """Write ``handle`` to ``folder``, whole or not at all; ``base`` is the base model's name or path.
+
+    past: whether to keep the keys and values of embeddings too; not where they are not those of the bare base.
+    """
     with torch.no_grad():
         numbers = handle.source.numbers().cpu()
     shape, deep = sizes(handle.hf), handle.source.deep
@@ -63,12 +76,12 @@ def save(handle: SoftHandle, folder: Path, *, base: str = "") -> None:
             "encoder_reparameterization_type": handle.config.encoder.upper(),
             "encoder_hidden_size": handle.config.hidden or shape["width"],
         }
-    past = handle.served()
     with replacing(folder) as fresh:
         (fresh / CONFIG).write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         save_file({KEY: numbers.reshape(handle.length, -1).contiguous()}, fresh / WEIGHTS, metadata={"format": "pt"})
-        if not deep:
-            save_file({"past": joined(past).cpu().contiguous()}, fresh / PAST)
+        if past and not deep:
+            of = {"of": _digest(numbers)}
+            save_file({"past": joined(handle.served()).cpu().contiguous()}, fresh / PAST, metadata=of)
 
 
 def load(hf: PreTrainedModel, folder: Path) -> SoftHandle:
@@ -78,12 +91,19 @@ def load(hf: PreTrainedModel, folder: Path) -> SoftHandle:
     deep = fields["peft_type"] == "PREFIX_TUNING"
     if deep:
         method = "prefix-tuning" if fields.get("prefix_projection") else "p-tuning-v2"
-    if int(fields.get("num_transformer_submodules") or 1) != 1:
+    if fields.get("num_transformer_submodules", 1) not in (1, None):
         raise misfit(folder, "belongs to an encoder with a decoder", "属于编码器—解码器模型")
+    if not is_count(fields.get("num_virtual_tokens")):
+        raise meaningless(folder, "num_virtual_tokens", fields.get("num_virtual_tokens"))
     tensors = read_weights(folder)
     numbers = tensors.get(KEY)
     if numbers is None or numbers.ndim != 2 or len(tensors) > 1:
         raise misfit(folder, f"holds no single tensor {KEY} [P, d]", f"中没有唯一的张量 {KEY} [P, d]")
+    if len(numbers) != fields["num_virtual_tokens"]:
+        told = fields["num_virtual_tokens"]
+        raise misfit(
+            folder, f"has {len(numbers)} tokens and says {told}", f"有 {len(numbers)} 个词元，却写着 {told} 个"
+        )
     shape = sizes(hf)
     wanted = 2 * shape["layers"] * shape["kept_heads"] * shape["head"] if deep else shape["width"]
     if numbers.shape[1] != wanted:
@@ -94,22 +114,32 @@ def load(hf: PreTrainedModel, folder: Path) -> SoftHandle:
         )
     if deep:
         numbers = numbers.view(len(numbers), 2 * shape["layers"], shape["kept_heads"], shape["head"])
-    length = int(numbers.shape[0])
-    handle = SoftHandle(hf, method, Table(numbers, deep=deep), CONFIGS[method](length=length))
-    kept = _kept(folder / PAST, hf, length, shape)
+    kept = _kept(folder, hf, numbers, shape)
+    handle = SoftHandle(hf, method, Table(numbers, deep=deep), CONFIGS[method](length=len(numbers)))
     if kept is not None:
         handle.keep(split(kept))
     return handle
 
 
-def _kept(path: Path, hf: PreTrainedModel, length: int, shape: dict[str, int]) -> Tensor | None:
-    """The keys and values that were kept, where they are in the precision of ``hf``."""
+def _kept(folder: Path, hf: PreTrainedModel, numbers: Tensor, shape: dict[str, int]) -> Tensor | None:
+    """The keys and values that were kept, where they are in the precision of ``hf`` and of these very numbers [P, d]."""
+    path = folder / PAST
     if not path.exists():
         return None
-    found = load_file(path)["past"]
-    if tuple(found.shape) != (length, 2 * shape["layers"], shape["kept_heads"], shape["head"]):
-        raise AdaptationError(f"{path} does not belong to this adapter", zh=f"{path} 不属于这个适配器")
-    return found.to(hf.device) if found.dtype == hf.dtype else None
+    found = read_tensors(path).get("past")
+    wanted = (len(numbers), 2 * shape["layers"], shape["kept_heads"], shape["head"])
+    if found is None or tuple(found.shape) != wanted:
+        raise misfit(folder, f"has other keys and values in {PAST}", f"中 {PAST} 的键值形状不符")
+    with safe_open(path, "pt") as file:
+        of = (file.metadata() or {}).get("of")
+    fits = found.dtype == hf.dtype and of == _digest(
+        numbers
+    )  # PEFT may have trained on, and knows nothing of this file
+    return found.to(hf.device) if fits else None
+
+
+def _digest(numbers: Tensor) -> str:
+    return hashlib.sha256(numbers.detach().float().contiguous().numpy().tobytes()).hexdigest()
 
 
 def sizes(hf: PreTrainedModel) -> dict[str, int]:

@@ -28,6 +28,7 @@ from rung.engine import Model
 from rung.evaluate import General, Marked, measure, shipped_general
 from rung.ladder.budget import Budget
 from rung.ladder.costs import folder_bytes, lone_latency, measured_forgetting, rung_cost
+from rung.folders import room_for
 from rung.ladder.progress import ProgressFile
 from rung.ladder.race import Runner, race
 from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, family, interval, row
@@ -46,6 +47,8 @@ from rung.types import (
     Cost,
     Example,
     ModelError,
+    DiskFull,
+    EndpointError,
     Prediction,
     Task,
     UserError,
@@ -162,6 +165,10 @@ class Climb:
             for wave in rung.propose(context):
                 fresh = [(a, hash_of(a)) for a in wave.candidates]
                 for adaptation, hash in fresh:
+                except DiskFull:  # nothing more can be kept: the same command goes on when there is room
+                    raise
+                except EndpointError:  # nothing more can be asked: the same command goes on when it answers again
+                    raise
                     self.ledger.keep_adaptation(hash, rung.name, adaptation.name, to_dict(adaptation))
                 families |= {hash: family(a, rung, wave.family) for a, hash in fresh}
                 for runner in race(fresh, self.task.dev, self._ask, drop=wave.drop, failed=self._left_out):
@@ -178,6 +185,8 @@ class Climb:
         best = max((r for r in tried if r.finished), key=_figure)
         looks = sum(built[r.adaptation.name].looks if r.adaptation.name in built else 1 for r in tried)
         verdict = judge(best.marked, self.task.target, len(self.rungs), looks)
+        context.keep_failed = lambda name, built: self._keep(rung, name, "", built, context)
+        context.failed = self._failed
         save(best.adaptation, self.folder / "adaptations" / rung.name)
         cost = rung_cost(best, tried, built)
         cost.peak_bytes = memory.bytes
@@ -188,8 +197,12 @@ class Climb:
         return Standing(rung, best, tried, families, built, cost, verdict, forgotten, bar)
 
     def _left_out(self, adaptation: Adaptation, error: UserError) -> None:
-        self.watch.note(f"{adaptation.name} is left out: {error}", f"{adaptation.name} 不参加：{error.zh}")
-        self.left_out.append({"name": adaptation.name, "en": str(error), "zh": error.zh})
+        self._failed(adaptation.name, str(error), error.zh)
+
+    def _failed(self, name: str, en: str, zh: str) -> None:
+        """A candidate that cannot take part; the others race on."""
+        self.watch.note(f"{name} is left out: {en}", f"{name} 不参加：{zh}")
+        self.left_out.append({"name": name, "en": en, "zh": zh})
 
     def _ask(self, adaptation: Adaptation, hash: str, examples: Sequence[Example]) -> Marked:
         with ExitStack() as stack:
@@ -239,7 +252,10 @@ class Climb:
         }
 
     def _keep_built(self, rung: Rung, adaptation: Adaptation, built: Built, context: Context) -> None:
-        if (rung.name, adaptation.name) in context.built:
+        self._keep(rung, adaptation.name, hash_of(adaptation), built, context)
+
+    def _keep(self, rung: Rung, name: str, hash: str, built: Built, context: Context) -> None:
+        if (rung.name, name) in context.built:
             return
         notes = {**built.notes, "looks": built.looks}
         self.ledger.keep_build(rung.name, adaptation.name, hash_of(adaptation), asdict(built.cost), notes)
@@ -291,8 +307,9 @@ class Climb:
             "seconds": self.budget.spent,
         }  # fmt: skip
         partial = self.folder / "result.json.new"
-        partial.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        partial.replace(self.folder / "result.json")
+        with room_for(self.folder / "result.json"):
+            partial.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            partial.replace(self.folder / "result.json")
         self.watch.finished(result)
         return result
 

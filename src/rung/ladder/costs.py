@@ -18,7 +18,7 @@ from rung.types import Cost, Task
 def rung_cost(best: Runner, runners: Sequence[Runner], built: Mapping[str, Built]) -> Cost:
     """To build: training and search of *all* the rung's candidates; to run: the best one."""
     asked = [p for r in runners for p in r.marked.predictions]
-    builds = [built[r.adaptation.name].cost for r in runners if r.adaptation.name in built]
+    builds = [b.cost for b in built.values()]
     own = built.get(best.adaptation.name)
     cost = candidate_cost(best, own.cost if own else Cost())
     cost.build_seconds = sum(b.build_seconds for b in builds) + sum(p.seconds for p in asked)

@@ -74,6 +74,8 @@ class Context:
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     keep_built: Callable[[Adaptation, Built], None] = lambda adaptation, built: None
     training: Callable[[str, int, int, float], None] = lambda candidate, step, steps, loss: None
+    keep_failed: Callable[[str, Built], None] = lambda name, built: None  # what was spent on it counts; notes: "failed"
+    failed: Callable[[str, str, str], None] = lambda name, en, zh: None  # a candidate is left out, and why
     check: Callable[[], None] = lambda: None  # raises BudgetSpent
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from rung.adaptation import hash_folder
+from rung.folders import hash_folder
 from rung.programs.control import featurize, fit_views, save_linear
 from rung.rungs.context import Built, Context, Wave
 from rung.types import Adaptation, Cost

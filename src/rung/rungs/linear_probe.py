@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rung.adaptation import hash_folder
 from rung.adapters.linear_probe import fit
 from rung.engine.hidden import Pool
+from rung.folders import hash_folder
 from rung.programs.probe import POOLS, Shared, probed_texts, sharing
 from rung.prompts import Words
 from rung.rungs.context import Built, Context, Wave

@@ -21,7 +21,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from rung.adaptation import hash_folder
 from rung.adapters import (
     BottleneckConfig,
     FullConfig,
@@ -36,13 +35,15 @@ from rung.choice import Choice, choices
 from rung.documents import Document, answer_documents, pack
 from rung.engine import Model
 from rung.finetune import Hyperparameters, Trained, document_loss, finetune
-from rung.folders import replacing
+from rung.folders import hash_folder, replacing
 from rung.programs import opened
 from rung.prompts import Words, answer_text, choice_texts, render
 from rung.rungs.context import Built, Context, Propose, Wave
-from rung.types import Adaptation, Example, Prompt
+from rung.train import TrainingDiverged
+from rung.types import Adaptation, Cost, Example, Prompt
 
 QUARTERS = 4  # looks at dev while training; the first one decides which candidate goes on
+QUARTER = "-quarter"  # behind the name of what was trained for the first one only
 WATCHED = 256  # dev examples looked at while training
 
 
@@ -98,12 +99,13 @@ def trained(method: str) -> Propose:
         bare, found = context.templates[0], context.prompt
         made: dict[str, Trial] = {}
 
-        def quarter(trial: Trial) -> Adaptation:
-            candidate = train(context, method, recipe, trial, whole=False)
-            made[candidate.name] = trial
-            return candidate
+        def quarters(trials: Sequence[Trial]) -> Wave:
+            tried = [(attempt(context, method, recipe, trial, whole=False), trial) for trial in trials]
+            found = [(candidate, trial) for candidate, trial in tried if candidate is not None]
+            made.update({candidate.name: trial for candidate, trial in found})
+            return Wave([candidate for candidate, _ in found])
 
-        yield Wave([quarter(Trial(bare, rate, recipe.config)) for rate in recipe.rates])
+        yield quarters([Trial(bare, rate, recipe.config) for rate in recipe.rates])
         if context.leader is None:
             return
         rate = made[context.leader.name].rate
@@ -114,8 +116,12 @@ def trained(method: str) -> Propose:
         if found != bare:
             others.append(Trial(found, rate, recipe.config))
         if others:
-            yield Wave([quarter(trial) for trial in others])
-        yield Wave([train(context, method, recipe, made[context.leader.name], whole=True)])
+            yield quarters(others)
+        for candidate in context.ranking:  # the leader; should its training diverge later on, the next one
+            whole = attempt(context, method, recipe, made[candidate.name], whole=True)
+            if whole is not None:
+                yield Wave([whole])
+                break
         for checkpoint in (context.folder / context.rung).glob("*/checkpoint"):  # nothing goes on from them any more
             shutil.rmtree(checkpoint)
 
@@ -128,12 +134,27 @@ def words_of(context: Context, prompt: Prompt) -> str:
     return render(prompt, Words.of(context.task), "", chat=chat)
 
 
+def attempt(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole: bool) -> Adaptation | None:
+    """:func:`train`, or None where that diverges: it is told, what it took is remembered, and the others go on."""
+    name = f"{context.rung}/{trial.name}" + ("" if whole else QUARTER)
+    built = context.built.get((context.rung, name))
+    if built is None or "failed" not in built.notes:
+        try:
+            return train(context, method, recipe, trial, whole=whole)
+        except TrainingDiverged as error:
+            before = context.built.get((context.rung, name + QUARTER)) if whole else None
+            built = Built(beyond(error.cost or Cost(), before), {"failed": {"en": str(error), "zh": error.zh}}, looks=0)
+            context.keep_failed(name, built)
+    context.failed(name, built.notes["failed"]["en"], built.notes["failed"]["zh"])
+    return None
+
+
 def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole: bool) -> Adaptation:
     """One trained candidate, found in the run folder where it was trained before.
 
     ``whole`` False: its first quarter, with the schedule of the whole; True: the rest, from that quarter's checkpoint.
     """
-    first = f"{trial.name}-quarter"
+    first = trial.name + QUARTER
     name = trial.name if whole else first
     full, folder = f"{context.rung}/{name}", context.folder / context.rung / name
     before = context.built.get((context.rung, f"{context.rung}/{first}")) if whole else None
@@ -166,19 +187,21 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
 
 def added(found: Trained, before: Built | None, method: str, trial: Trial) -> Built:
     """What this part of the training took beyond the part that was paid ``before``."""
-    report, cost, looks = found.report, found.cost, len(found.report.evaluations)
-    if before is not None:
-        cost = replace(
-            cost,
-            build_seconds=cost.build_seconds - before.cost.build_seconds,
-            build_flops=cost.build_flops - before.cost.build_flops,
-        )
-        looks -= before.looks
+    report, looks = found.report, len(found.report.evaluations) - (before.looks if before is not None else 0)
     notes = {
         "family": method, "learning_rate": trial.rate, "warm": trial.warm, "steps": report.steps,
         "best_step": report.best_step, "evaluations": report.evaluations,
     }  # fmt: skip
-    return Built(cost, notes, looks=max(1, looks))
+    return Built(beyond(found.cost, before), notes, looks=max(1, looks))
+
+
+def beyond(cost: Cost, before: Built | None) -> Cost:
+    """What was spent beyond the part that was paid ``before``."""
+    if before is None:
+        return cost
+    seconds = cost.build_seconds - before.cost.build_seconds
+    flops = (cost.build_flops or 0.0) - (before.cost.build_flops or 0.0)
+    return replace(cost, build_seconds=seconds, build_flops=flops)
 
 
 def documents(context: Context, prompt: Prompt, examples: Sequence[Example]) -> Sequence[Document]:

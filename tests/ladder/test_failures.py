@@ -1,0 +1,96 @@
+"""A candidate whose training diverges: the others climb on, it is said why, and what it took counts; a full disk ends the sitting."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rung.finetune import finetune
+from rung.rungs.trained import RECIPES
+from rung.train import TrainingDiverged
+from rung.types import DiskFull
+
+FEW = {"train": 16, "dev": 24, "test": 8}
+
+
+@pytest.fixture
+def climb(orders: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """A climb of lora in which the trainings that ``fails`` says of (learning rate, paused) diverge at their last step."""
+
+    def climb(fails: Any, rungs: str = "tfidf,lora", folder: Path = tmp_path) -> dict[str, Any]:
+        trained: list[tuple[float, bool]] = []
+
+        def diverging(model: Any, documents: Any, config: Any, settings: Any, **options: Any) -> Any:
+            rate, paused = settings.learning_rate, options["until"] is not None
+            trained.append((rate, paused))
+            found = finetune(model, documents, config, settings, **options)
+            if fails(rate, paused):
+                found.handle.detach()
+                error = TrainingDiverged("the loss became nan", zh="损失变成了 nan")
+                error.report, error.cost = found.report, found.cost
+                raise error
+            return found
+
+        monkeypatch.setattr("rung.rungs.trained.finetune", diverging)
+        result = orders.climb(folder, rungs, task=orders.task(**FEW))
+        return {**result, "trained": trained, "row": result["rungs"][1]}
+
+    return climb
+
+
+SLOW, FAST = RECIPES["lora"].rates
+
+
+def test_the_next_candidate_goes_on_and_it_is_said_why(climb: Any, tmp_path: Path) -> None:
+    plain = climb(lambda rate, paused: False, folder=tmp_path / "plain")
+    leader = next(rate for rate, paused in plain["trained"] if not paused)
+    other = FAST if leader == SLOW else SLOW
+    found = climb(lambda rate, paused: rate == leader, folder=tmp_path / "failing")
+    assert found["row"]["status"] == "measured" and f"lr{other:g}" in found["row"]["best"]
+    assert [(row["name"].split("lr")[1], row["en"]) for row in found["left_out"]] == [
+        (f"{leader:g}-quarter", "the loss became nan")
+    ]
+    assert (other, False) in found["trained"]
+    # What the failed quarter took is part of the rung's price.
+    own = [c["cost"]["build_flops"] for c in found["candidates"] if c["rung"] == "lora"]
+    assert found["row"]["cost"]["build_flops"] > sum(own)
+
+
+def test_a_leader_that_diverges_later_leaves_its_place_to_the_next(climb: Any) -> None:
+    found = climb(lambda rate, paused: not paused and len(seen) < 2 and not seen.append(rate))
+    assert len(seen) == 2 and len(found["left_out"]) == 2
+    assert found["row"]["status"] == "measured"
+    seen.clear()
+
+
+seen: list[float] = []
+
+
+def test_where_all_diverge_the_rung_fails_and_the_others_stand(climb: Any, tmp_path: Path) -> None:
+    found = climb(lambda rate, paused: True)
+    assert (found["row"]["status"], found["row"]["reason"]["zh"]) == ("failed", "损失变成了 nan")
+    assert found["chosen"]["rung"] == "tfidf" and found["complete"]
+    (tmp_path / "result.json").unlink()  # killed before its end: nothing is trained again
+    again = climb(lambda rate, paused: pytest.fail("trained again"))
+    assert again["left_out"] == found["left_out"] and again["row"] == found["row"]
+
+
+def test_a_full_disk_ends_the_sitting_and_the_same_command_goes_on(
+    climb: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rung.train.save_file", full)
+        with pytest.raises(DiskFull, match="checkpoint could not be written"):
+            climb(lambda rate, paused: False)
+    assert not (tmp_path / "result.json").exists()
+    found = climb(lambda rate, paused: False)
+    assert found["complete"] and found["row"]["status"] == "measured" and found["left_out"] == []
+    assert json.loads((tmp_path / "result.json").read_text())["complete"]
