@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+import threading
 from typing import Any
 
 from rung.types import DataError, Example, Prediction
@@ -50,6 +51,7 @@ class Ledger:
             self.weights, self.dtype = self.get("weights") or "", self.get("dtype") or ""
 
     def close(self) -> None:
+        self._lock = threading.RLock()  # answers of an endpoint come in on a thread of their own
         self.db.close()
 
     # --- the run itself -------------------------------------------------------------------------------------------
