@@ -26,9 +26,9 @@ from filelock import FileLock, Timeout
 from rung.adaptation import hash_of, save, to_dict
 from rung.engine import Model
 from rung.evaluate import General, Marked, measure, shipped_general
+from rung.folders import room_for
 from rung.ladder.budget import Budget
 from rung.ladder.costs import folder_bytes, lone_latency, measured_forgetting, rung_cost
-from rung.folders import room_for
 from rung.ladder.progress import ProgressFile
 from rung.ladder.race import Runner, race
 from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, family, interval, row
@@ -45,10 +45,9 @@ from rung.types import (
     Adaptation,
     BudgetSpent,
     Cost,
+    DiskFull,
     Example,
     ModelError,
-    DiskFull,
-    EndpointError,
     Prediction,
     Task,
     UserError,
@@ -142,6 +141,8 @@ class Climb:
                         reason = {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"}
                 except BudgetSpent as error:
                     spent, reason, standing = error, {"en": str(error), "zh": error.zh}, None
+                except DiskFull:  # nothing more can be kept: the same command goes on when there is room
+                    raise
                 except UserError as error:  # this rung fails; the others climb on
                     status, reason, standing = "failed", {"en": str(error), "zh": error.zh}, None
                 if standing is not None:
@@ -158,6 +159,8 @@ class Climb:
         context.built = {}
         context.training = lambda name, step, steps, loss: self.watch.training(rung.name, name, step, steps, loss)
         context.keep_built = lambda adaptation, built: self._keep_built(rung, adaptation, built, context)
+        context.keep_failed = lambda name, built: self._keep(rung, name, "", built, context)
+        context.failed = self._failed
         self._recall(rung, context)
         runners: dict[str, Runner] = {}
         families: dict[str, str] = {}
@@ -165,10 +168,6 @@ class Climb:
             for wave in rung.propose(context):
                 fresh = [(a, hash_of(a)) for a in wave.candidates]
                 for adaptation, hash in fresh:
-                except DiskFull:  # nothing more can be kept: the same command goes on when there is room
-                    raise
-                except EndpointError:  # nothing more can be asked: the same command goes on when it answers again
-                    raise
                     self.ledger.keep_adaptation(hash, rung.name, adaptation.name, to_dict(adaptation))
                 families |= {hash: family(a, rung, wave.family) for a, hash in fresh}
                 for runner in race(fresh, self.task.dev, self._ask, drop=wave.drop, failed=self._left_out):
@@ -185,8 +184,6 @@ class Climb:
         best = max((r for r in tried if r.finished), key=_figure)
         looks = sum(built[r.adaptation.name].looks if r.adaptation.name in built else 1 for r in tried)
         verdict = judge(best.marked, self.task.target, len(self.rungs), looks)
-        context.keep_failed = lambda name, built: self._keep(rung, name, "", built, context)
-        context.failed = self._failed
         save(best.adaptation, self.folder / "adaptations" / rung.name)
         cost = rung_cost(best, tried, built)
         cost.peak_bytes = memory.bytes
@@ -257,9 +254,8 @@ class Climb:
     def _keep(self, rung: Rung, name: str, hash: str, built: Built, context: Context) -> None:
         if (rung.name, name) in context.built:
             return
-        notes = {**built.notes, "looks": built.looks}
-        self.ledger.keep_build(rung.name, adaptation.name, hash_of(adaptation), asdict(built.cost), notes)
-        context.built[rung.name, adaptation.name] = built
+        self.ledger.keep_build(rung.name, name, hash, asdict(built.cost), {**built.notes, "looks": built.looks})
+        context.built[rung.name, name] = built
 
     def _recall(self, rung: Rung, context: Context) -> None:
         for name, cost, notes in self.ledger.builds(rung.name):
