@@ -37,7 +37,7 @@ def shown_prompt(adaptation: Adaptation, answers: Sequence[Answer]) -> Shown | N
     if adaptation.prompt is None or not answers:
         return None
     answer = answers[0]
-    demonstrations = _demonstrations(adaptation, answer)
+    demonstrations = demonstrations_of(adaptation, answer)
     text = answer.example.input
     turns: list[Turn] = []
 
@@ -52,7 +52,7 @@ def shown_prompt(adaptation: Adaptation, answers: Sequence[Answer]) -> Shown | N
     return Shown(_marked(turns, text), len(demonstrations), adaptation.selector is not None)
 
 
-def _demonstrations(adaptation: Adaptation, answer: Answer) -> list[Demonstration]:
+def demonstrations_of(adaptation: Adaptation, answer: Answer) -> list[Demonstration]:
     """What stood in the prompt of this answer: the fixed ones, or those that the selector picked for it."""
     if adaptation.selector is None and not answer.prediction.shown:
         return list(adaptation.demonstrations)

@@ -10,7 +10,7 @@ metrics/      the judges, by name    gap.py       what dev can tell apart
 
 from rung.task.answers import canonical
 from rung.task.config import Options
-from rung.task.describe import describe
+from rung.task.describe import describe, describe_gap
 from rung.task.gap import detectable_gap
 from rung.task.inspection import Inspection
 from rung.task.load import inspect_task, load_task
@@ -25,6 +25,7 @@ __all__ = [
     "Options",
     "canonical",
     "describe",
+    "describe_gap",
     "detectable_gap",
     "inspect_task",
     "load_examples",

@@ -77,7 +77,7 @@ def summary(inspection: Inspection, language: Language, word: Word) -> Table:
     lines.append(("splits", f"{sizes}  ({inspection.split_rule.text(language)})"))
     if inspection.leaks:
         lines.append(("leaks", f"{len(inspection.leaks):,}"))
-    lines.append(("detectable gap", gap(inspection, language)))
+    lines.append(("detectable gap", describe_gap(inspection, language)))
     for name, text in lines:
         table.add_row(word(name), Text(text))
     return table
@@ -99,7 +99,7 @@ def lengths(inspection: Inspection, word: Word) -> str:
     return "\n".join(lines)
 
 
-def gap(inspection: Inspection, language: Language) -> str:
+def describe_gap(inspection: Inspection, language: Language) -> str:
     """What the dev split can tell apart, in a sentence."""
     n = inspection.splits["dev"]
     points = 100 * (inspection.detectable_gap or 0)

@@ -1,0 +1,55 @@
+"""``rung ui``: the pages, on this machine."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rung.cli.options import Json, Lang, app, say, show_json, speak
+from rung.types import UserError
+
+
+@app.command()
+def ui(
+    runs: Annotated[Path, typer.Argument(help="the folder with the run folders")] = Path("runs"),
+    model: Annotated[list[str] | None, typer.Option("--model", help="a base model that may be chosen, first the usual one; may be repeated")] = None,
+    host: Annotated[str, typer.Option(help="the address to listen on; another than this machine's own demands a token")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 8321,
+    token: Annotated[str | None, typer.Option(help="what a browser must know; else one is made where one is needed")] = None,
+    upload: Annotated[int, typer.Option(min=1, help="most MiB that may be brought at once")] = 64,
+    lang: Lang = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Open the pages: bring a file, climb and watch, look at every answer, try, compare, rate."""
+    language = speak(lang)
+    try:
+        import uvicorn
+
+        from rung.pages import Settings, create_app
+        from rung.pages.settings import is_loopback
+    except ImportError as error:
+        raise UserError(
+            f"the pages need the extra 'ui' ({error.name} is missing): pip install 'rung[ui]'",
+            zh=f"页面需要附加依赖 ui（缺少 {error.name}）：pip install 'rung[ui]'",
+        ) from None
+    if token is None and not is_loopback(host):
+        token = secrets.token_urlsafe(24)
+    models = tuple(model or ["sprout"])
+    config = uvicorn.Config("", host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    socket = config.bind_socket()
+    at = socket.getsockname()[1]
+    settings = Settings(runs, models, language if lang else None, host, at, token, upload * 2**20)
+    config.app = create_app(settings)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{at}/" + (f"login?token={token}" if token else "")
+    if as_json:
+        show_json({"address": address, "runs": str(runs)}, indent=None)
+    else:
+        say(
+            language,
+            f"pages: {address}   (Ctrl-C ends them; climbs go on)",
+            f"页面：{address}   （Ctrl-C 结束页面；攀登会继续）",
+        )
+    uvicorn.Server(config).run(sockets=[socket])

@@ -1,0 +1,92 @@
+"""The application: the guard, the pages, and how errors look."""
+
+from __future__ import annotations
+
+import hmac
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from rung.pages import climb as climbing
+from rung.pages import compare, data, examples, home, playground, rate, run
+from rung.pages.form import Posted, field
+from rung.pages.guard import Guard, cookie_of, new_session
+from rung.pages.process import Climbs
+from rung.pages.runs import NotFound
+from rung.pages.settings import Settings
+from rung.pages.trial import Trial
+from rung.pages.view import LANGUAGE, language_of, message_of, page
+from rung.types import UserError
+
+STATIC = Path(__file__).parent / "static"
+YEAR = 365 * 24 * 3600
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The pages over ``settings.runs``, which is made if it is not there."""
+    settings.runs.mkdir(parents=True, exist_ok=True)
+    app = FastAPI(title="Rung", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.settings = settings
+    app.state.climbs = Climbs(settings.runs.resolve())
+    app.state.trial = Trial(settings.models)
+    app.add_middleware(Guard, settings=settings)
+    app.add_exception_handler(UserError, _mistake)
+    app.add_exception_handler(HTTPException, _refused)
+    for part in (home, data, climbing, run, examples, playground, compare, rate):
+        app.include_router(part.router)
+    css = (files("rung.report") / "report.css").read_text(encoding="utf-8")
+
+    @app.get("/static/report.css")
+    def report_css() -> Response:
+        return Response(css, media_type="text/css")
+
+    app.mount("/static", StaticFiles(directory=STATIC))
+
+    @app.post("/language")
+    def language(form: Posted) -> Response:
+        """Remember a language, and go back to where one was."""
+        back, to = field(form, "back"), field(form, "to")
+        own = back.startswith("/") and not back.startswith(("//", "/\\"))
+        answer = RedirectResponse(back if own else "/", 303)
+        if to in ("zh", "en"):
+            answer.set_cookie(LANGUAGE, to, max_age=YEAR, samesite="strict", httponly=True)
+        return answer
+
+    @app.get("/login")
+    def login(request: Request, token: str = "") -> Response:
+        """Ask for the token, or take it out of the address that ``rung ui`` printed."""
+        return _signed_in(request, token) if token else page(request, "login.html.j2", wrong=False)
+
+    @app.post("/login")
+    async def sign_in(request: Request) -> Response:
+        """The token itself is what proves that this form is wanted: there is no session yet that could be misused."""
+        form = await request.form(max_files=0)
+        return _signed_in(request, field(form, "token"))
+
+    return app
+
+
+def _signed_in(request: Request, token: str) -> Response:
+    settings: Settings = request.app.state.settings
+    if settings.token is None or not hmac.compare_digest(token.encode(), settings.token.encode()):
+        return page(request, "login.html.j2", 403, wrong=True)
+    answer = RedirectResponse("/", 303)
+    answer.headers["set-cookie"] = cookie_of(new_session(settings))
+    return answer
+
+
+def _mistake(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UserError)
+    message = message_of(error, language_of(request))
+    return page(request, "problem.html.j2", 404 if isinstance(error, NotFound) else 400, message=message)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if "text/html" in request.headers.get("accept", ""):
+        return page(request, "problem.html.j2", error.status_code, message=error.detail)
+    return PlainTextResponse(f"{error.detail}\n", error.status_code)
