@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rung.cli.endpoint import ApiKeyEnv, Attempts, BaseUrl, Concurrency, Context, FirstWait, Prices, Timeout
 from rung.cli.options import (
     BatchSize,
     Dtype,
@@ -18,7 +19,6 @@ from rung.cli.options import (
     Metric,
     Output,
     app,
-    bare_task,
     open_adaptation,
     say,
     show_json,
@@ -34,9 +34,12 @@ def predict(
     file: Annotated[Path | None, typer.Option("--file", help="a file of inputs instead")] = None,
     model: Annotated[str | None, typer.Option("--model", help="else the one it was made for")] = None,
     input: Input = None, encoding: Encoding = None, dtype: Dtype = "float32", batch_size: BatchSize = None,
+    base_url: BaseUrl = None, api_key_env: ApiKeyEnv = None, context: Context = None, concurrency: Concurrency = None,
+    timeout: Timeout = None, attempts: Attempts = None, first_wait: FirstWait = None,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Answer new inputs by an adaptation: one answer a line, or with --json one object a line."""
+    from rung.evaluate import in_order
     from rung.programs import as_examples, opened
     from rung.task import load_inputs
 
@@ -51,9 +54,9 @@ def predict(
             say(language, f"left out: {row.place}: {row.reason.en}", f"略过：{row.place}：{row.reason.zh}")
     else:
         wanted = list(texts or [line.rstrip("\n") for line in sys.stdin])
-    made, loaded = open_adaptation(adaptation, model, dtype, batch_size)
+    made, loaded = open_adaptation(adaptation, model, dtype, batch_size, locals())
     with opened(made, loaded) as answer:
-        for text, p in zip(wanted, answer(as_examples(wanted)) if wanted else [], strict=True):
+        for text, p in zip(wanted, in_order(answer, as_examples(wanted), loaded.workers), strict=True):
             if as_json:
                 scores = dict(zip(made.labels, p.scores, strict=True)) if p.scores else None
                 fields = {"input": text, "output": p.output, "valid": p.valid, "text": p.text, "scores": scores}
@@ -70,16 +73,18 @@ def evaluate(
     file: Annotated[Path, typer.Argument(help="labelled examples")],
     model: Annotated[str | None, typer.Option("--model", help="else the one it was made for")] = None,
     metric: Metric = None, input: Input = None, output: Output = None, encoding: Encoding = None, dtype: Dtype = "float32",
-    batch_size: BatchSize = None, lang: Lang = None, as_json: Json = False,
+    batch_size: BatchSize = None, base_url: BaseUrl = None, api_key_env: ApiKeyEnv = None, context: Context = None,
+    concurrency: Concurrency = None, timeout: Timeout = None, attempts: Attempts = None, first_wait: FirstWait = None,
+    prices: Prices = None, lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Measure an adaptation on labelled examples, with its interval."""
-    from rung.evaluate import Marked
+    from rung.evaluate import Marked, bare_task, in_order
     from rung.programs import opened
     from rung.task import load_examples
     from rung.task.metrics import find_metric
 
     language = speak(lang)
-    made, loaded = open_adaptation(adaptation, model, dtype, batch_size)
+    made, loaded = open_adaptation(adaptation, model, dtype, batch_size, locals())
     columns = tuple(input.split(",")) if input else ()
     examples, bad = load_examples(
         file,
@@ -91,7 +96,7 @@ def evaluate(
         encoding=encoding or "utf-8",
     )
     with opened(made, loaded) as answer:
-        predictions = answer(examples)
+        predictions = list(in_order(answer, examples, loaded.workers))
     task = bare_task(made, find_metric(metric, made.kind).name)
     result = Marked(task, tuple(examples), tuple(predictions)).result()
     invalid = sum(not p.valid for p in predictions)

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, cast
 import typer
 import typer.core
 
-from rung.types import Adaptation, DataError, Language, Task, UserError, digest
+from rung.cli.endpoint import endpoint_of
+from rung.types import DataError, Language, UserError
 
 app = typer.Typer(
     name="rung", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -21,7 +22,7 @@ app = typer.Typer(
 
 Lang = Annotated[str | None, typer.Option("--lang", help="zh or en; else the locale's", metavar="zh|en")]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]
-ModelName = Annotated[str, typer.Option("--model", help="sprout (embedded), a folder, or a Hugging Face name")]
+ModelName = Annotated[str, typer.Option("--model", help="sprout (embedded), a folder, a Hugging Face name, or openai:NAME with --base-url")]
 Dtype = Annotated[str, typer.Option("--dtype", help="float32 or bfloat16")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="most prompts in one forward")]
 Input = Annotated[str | None, typer.Option("--input", help="the column of the input; several: a,b")]
@@ -83,42 +84,24 @@ def names_in(listed: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
-def open_model(name: str, dtype: str = "float32", batch_size: int | None = None):
-    """The base model, with the batch size that was asked for."""
+def open_model(name: str, dtype: str = "float32", batch_size: int | None = None, **endpoint: Any):
+    """The base model, with the batch size that was asked for; ``endpoint``: of :func:`rung.cli.endpoint.endpoint_of`."""
     from rung.engine import load_model
 
-    model = load_model(name, dtype=dtype)
+    model = load_model(name, dtype=dtype, **endpoint)
     model.batch_size = batch_size
     return model
 
 
-def open_adaptation(folder: Path, model: str | None, dtype: str, batch_size: int | None):
-    """An adaptation and the model it stands on, checked to belong together."""
+def open_adaptation(folder: Path, model: str | None, dtype: str, batch_size: int | None, given: dict[str, Any] | None = None):
+    """An adaptation and the model it stands on, checked to belong together; ``given``: the command's arguments."""
     from rung.adaptation import load
     from rung.types import ModelRef
 
     made = load(folder)
     name = model or (made.model.name if made.model else "sprout")
-    loaded = open_model(name, dtype, batch_size)
+    loaded = open_model(name, dtype, batch_size, **(endpoint_of(given, name) if given is not None else {}))
     return load(folder, ModelRef(loaded.name, loaded.sha256)), loaded
-
-
-def bare_task(made: Adaptation, metric: str) -> Task:
-    """What a metric needs to know of the task that an adaptation was made for."""
-    from rung.types import Sealed
-
-    return Task(
-        made.name,
-        made.kind,
-        metric,
-        made.language,
-        (),
-        (),
-        Sealed(()),
-        made.labels,
-        made.schema,
-        fingerprint=digest(made.name),
-    )
 
 
 def say_bad_rows(inspection: Any, language: Language) -> None:

@@ -2,10 +2,10 @@
 
 from rung.evaluate.forgetting import Forgetting, Rise, forgetting
 from rung.evaluate.general_text import General, read_general, shipped_general
-from rung.evaluate.measure import Marked, latency, measure
+from rung.evaluate.measure import Marked, arriving, bare_task, in_order, latency, measure
 from rung.evaluate.statistics import exact_lower, mcnemar, needed, paired_difference, wilson
 
 __all__ = [
-    "Forgetting", "General", "Marked", "Rise", "exact_lower", "forgetting", "latency", "mcnemar", "measure", "needed",
+    "Forgetting", "General", "Marked", "Rise", "arriving", "bare_task", "exact_lower", "forgetting", "in_order", "latency", "mcnemar", "measure", "needed",
     "paired_difference", "read_general", "shipped_general", "wilson",
 ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from rung.evaluate.statistics import bootstrap_interval, bootstrap_lower, exact_
 from rung.ledger import Ledger
 from rung.programs import Answer
 from rung.task.metrics import METRICS, parts, reason_for_none, scores
-from rung.types import Example, Prediction, Result, Task
+from rung.types import Adaptation, BudgetSpent, Example, Prediction, Result, Sealed, Task, UserError, digest
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,14 @@ class Marked:
         return bootstrap_lower(self.parts(), METRICS[self.task.metric].combine, alpha)
 
 
+def bare_task(made: Adaptation, metric: str) -> Task:
+    """What a metric needs to know of the task that an adaptation was made for; it has no examples."""
+    nothing = Sealed(())
+    return Task(
+        made.name, made.kind, metric, made.language, (), (), nothing, made.labels, made.schema, fingerprint=digest(made.name)
+    )  # fmt: skip
+
+
 def measure(
     answer: Callable[[], Answer],
     hash: str,
@@ -82,28 +91,87 @@ def measure(
     ledger: Ledger,
     *,
     block: int = 64,
+    workers: int = 1,
     check: Callable[[], None] = lambda: None,
     done: Callable[[int, int], None] = lambda done, total: None,
 ) -> Marked:
     """Predictions for ``examples`` by the adaptation with ``hash``; only unknown ones are asked for, block by block.
 
     ``answer()`` opens the program, and is called only if something is unknown. ``check`` runs before each block and
-    may raise BudgetSpent; whatever was finished is in the ledger by then.
+    may raise BudgetSpent; whatever was finished is in the ledger by then. With several ``workers`` examples are asked side by
+    side, one by one, and each answer is written when it arrives.
     """
     known = ledger.known(hash, (e.id for e in examples))
     todo = [e for e in examples if e.id not in known]
-    program = answer() if todo else None
-    for start in range(0, len(todo), block):
-        check()
-        part = todo[start : start + block]
-        assert program is not None
-        predictions = program(part)
+
+    def keep(part: Sequence[Example], predictions: Sequence[Prediction]) -> None:
         each = Marked(task, tuple(part), tuple(predictions)).scores()
         rows = [(p, float(s)) for p, s in zip(predictions, each, strict=True)]
         ledger.keep_predictions(hash, rows)
         known.update({p.example_id: (p, s) for p, s in rows})
         done(len(known), len(examples))
+
+    program = answer() if todo else None
+    if program is not None and workers > 1:
+        for at, prediction in arriving(program, todo, workers, check):
+            keep([todo[at]], [prediction])
+        todo = []
+    for start in range(0, len(todo), block):
+        check()
+        part = todo[start : start + block]
+        assert program is not None
+        keep(part, program(part))
     return Marked(task, tuple(examples), tuple(known[e.id][0] for e in examples))
+
+
+def arriving(
+    program: Answer, examples: Sequence[Example], workers: int, check: Callable[[], None] = lambda: None
+) -> Iterator[tuple[int, Prediction]]:
+    """The number of each example with its prediction, as they arrive; ``workers`` of them are under way at once.
+
+    The first error ends it, and so does one of ``check``, which runs before each example: what is under way then is waited for,
+    as it may have been paid, and the error is raised behind it.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="answer")
+    waiting: dict[Future[list[Prediction]], int] = {}
+    coming = iter(range(len(examples)))
+    ended: BaseException | None = None
+    try:
+        while True:
+            while ended is None and len(waiting) < workers and (at := next(coming, None)) is not None:
+                try:
+                    check()
+                except UserError as error:
+                    ended = error
+                else:
+                    waiting[pool.submit(program, [examples[at]])] = at
+            if not waiting:
+                break
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                at = waiting.pop(future)
+                failed = future.exception()
+                if failed is None:
+                    yield at, future.result()[0]
+                elif ended is None or isinstance(ended, BudgetSpent):  # another error says more than a spent budget
+                    ended = failed
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    if ended is not None:
+        raise ended
+
+
+def in_order(program: Answer, examples: Sequence[Example], workers: int) -> Iterator[Prediction]:
+    """Predictions in the order of ``examples``: each as soon as all before it are there, or all of one batch."""
+    if workers == 1:
+        yield from program(examples) if examples else []
+        return
+    early: dict[int, Prediction] = {}
+    turn = 0
+    for at, prediction in arriving(program, examples, workers):
+        early[at] = prediction
+        while turn in early:
+            yield early.pop(turn)
+            turn += 1
 
 
 def latency(answer: Answer, examples: Sequence[Example], most: int = 5) -> float | None:
