@@ -13,15 +13,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-import threading
 from typing import Any
 
+from rung.folders import room_for
 from rung.types import DataError, Example, Prediction
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS examples (
-from rung.folders import room_for
   split TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, input TEXT NOT NULL, target TEXT NOT NULL,
   source TEXT NOT NULL, PRIMARY KEY (split, position));
 CREATE TABLE IF NOT EXISTS adaptations (hash TEXT PRIMARY KEY, rung TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL);
@@ -51,7 +50,6 @@ class Ledger:
             self.weights, self.dtype = self.get("weights") or "", self.get("dtype") or ""
 
     def close(self) -> None:
-        self._lock = threading.RLock()  # answers of an endpoint come in on a thread of their own
         self.db.close()
 
     # --- the run itself -------------------------------------------------------------------------------------------
@@ -173,7 +171,7 @@ class Ledger:
         return int(total or 0)
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        with room_for(self.path), self._lock, self.db:  # one transaction: all rows or none
+        with room_for(self.path), self.db:  # one transaction: all rows or none
             self.db.executemany(statement, rows)
 
 
