@@ -5,7 +5,7 @@
     length          shorter than half of the shortest seed, longer than twice the longest, or longer than the teacher can read
     language        in another language than the seeds
     repetition      says the same again and again
-    format          not in the form of the seeds' inputs, or holds the words around them in the prompt
+    format          not in the form of the seeds' inputs, half a character, or the words around inputs in the prompt
     copied          two thirds of it stand in the prompt that it was written from
     duplicate       a seed, or a text that was there before
     near-duplicate  alike by ROUGE-L, see rung.synthesize.alike
@@ -176,6 +176,8 @@ def form(fields: Sequence[str], marks: Sequence[str]) -> InputFilter:
     def judge(one: Candidate) -> Finding | None:
         if fields and tuple(FIELD.findall(one.input)) != tuple(fields):
             return Finding("format", "not in the form of the seeds", ", ".join(fields), one.input[:120])
+        if "\ufffd" in one.input:
+            return Finding("format", "half a character", "\\ufffd", one.input[:120])
         for mark in marks:
             if mark in one.input:
                 return Finding("format", "words of the prompt", mark, one.input[:120])

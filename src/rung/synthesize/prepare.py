@@ -9,7 +9,7 @@ from rung.engine import Model
 from rung.synthesize.given import Given
 from rung.synthesize.seeds import Seeds
 from rung.synthesize.teacher import Teacher, prompted
-from rung.synthesize.writer import Writer, check
+from rung.synthesize.writer import Writer, check, prompt_for
 from rung.types import Adaptation, UserError
 
 WANTED = 100  # examples, where the user does not say
@@ -56,4 +56,6 @@ def prepare(
     check(seeds)
     wanted = asked.n or WANTED
     most = asked.attempts or TRIES * wanted
-    return seeds, teacher, Writer(writer or model, seeds, wanted, most, asked.role, asked.temperature, asked.seed)
+    writes = writer or model
+    prompt = prompt_for(writes, seeds, asked.role, asked.seed)
+    return seeds, teacher, Writer(writes, seeds, prompt, wanted, most, asked.temperature, asked.seed)

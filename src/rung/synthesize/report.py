@@ -76,10 +76,10 @@ def describe(found: Mapping[str, Any], language: Language = "en") -> RenderableT
     zh = language == "zh"
     total = found["candidates"]
     table = Table(box=None, pad_edge=False)
-    table.add_column("原因" if zh else "reason", no_wrap=True)
-    for name in ("条数" if zh else "candidates", "占比" if zh else "share"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("例子" if zh else "for example", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("原因" if zh else "reason", min_width=14)
+    for name, width in (("条数" if zh else "candidates", 10), ("占比" if zh else "share", 7)):
+        table.add_column(name, justify="right", min_width=width)
+    table.add_column("例子" if zh else "for example", no_wrap=True, overflow="ellipsis")
     examples: dict[str, str] = {}
     for one in found["samples"]:
         text = one["input"] + (f" → {one['output']}" if one["output"] else "")
@@ -99,7 +99,7 @@ def headline(found: Mapping[str, Any], language: Language) -> str:
     agreed = found["agreement"]
     if language == "zh":
         more = f"，平均一致度 {agreed['mean']:.2f}" if agreed else ""
-        short = f" 想要 {wanted:,} 条，没有凑齐：请看下面的原因。" if wanted is not None and kept < wanted else ""
+        short = f"想要 {wanted:,} 条，没有凑齐：请看下面的原因。" if wanted is not None and kept < wanted else ""
         return f"{total:,} 条候选采用了 {kept:,} 条{more}。{short}"
     more = f", mean agreement {agreed['mean']:.2f}" if agreed else ""
     short = (

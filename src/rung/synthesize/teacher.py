@@ -20,11 +20,12 @@ from rung.engine import Model
 from rung.incontext import balanced, random
 from rung.pretrain.clean.document import Finding
 from rung.programs import as_examples, opened
-from rung.prompts import TEMPLATES, Words, answer_text, chat_variant, render
+from rung.prompts import TEMPLATES, Words, answer_text, render
 from rung.prompts.template import literal
 from rung.synthesize.alike import similarity
 from rung.synthesize.attempt import Attempt, Candidate
 from rung.synthesize.seeds import Seeds
+from rung.synthesize.style import styled
 from rung.types import Adaptation, Decoding, Kind, ModelRef, Prediction, UserError, digest
 
 SHOWN = 8  # seeds that a bare model is shown when it answers
@@ -110,12 +111,12 @@ def prompted(model: Model, seeds: Seeds, role: str = "", seed: int = 0) -> Adapt
     """A bare model as a teacher: its role, the task in words, and up to eight seeds, equally many of each label."""
     prompt = next(p for p in TEMPLATES[seeds.language][seeds.kind] if p.name == ("role" if role else "instruct"))
     prompt = replace(prompt, role=literal(role)) if role else prompt
-    prompt = chat_variant(prompt) if model.has_chat_template else prompt
     count = min(SHOWN, len(seeds.examples))
     if seeds.kind == "classify":
         shown = balanced(seeds.examples, count, seed, seeds.labels)
     else:
         shown = random(seeds.examples, count, seed)
+    prompt = styled(model, prompt, seeds.words, shown)
     return Adaptation(
         name=f"{model.name}/{prompt.name}-{count}", rung="teacher", kind=seeds.kind, language=seeds.language,
         labels=seeds.labels, schema=seeds.schema, description=seeds.description, prompt=prompt, demonstrations=shown,

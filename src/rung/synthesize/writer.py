@@ -15,10 +15,11 @@ from itertools import cycle, islice
 from random import Random
 
 from rung.engine import Generation, Model
-from rung.prompts import chat_variant, fit, render, stop_strings
+from rung.prompts import fit, render, stop_strings
 from rung.prompts.template import literal
 from rung.synthesize.attempt import Attempt, Candidate
 from rung.synthesize.seeds import Seeds
+from rung.synthesize.style import styled
 from rung.types import Decoding, Demonstration, Language, Prompt, UserError, digest
 
 SEEDS, ACCEPTED = 6, 2  # texts that a prompt shows
@@ -62,9 +63,9 @@ class Writer:
 
     model: Model
     seeds: Seeds
+    prompt: Prompt  # see prompt_for
     wanted: int
     attempts: int  # most candidates
-    role: str = ""
     temperature: float = 0.7
     seed: int = 0
 
@@ -76,10 +77,7 @@ class Writer:
         labels: Sequence[str] = self._turn(taken, accepted, size) if self.seeds.labels else [""] * size
         numbers = range(taken, taken + size)
         rngs = [Random(digest("writer", self.seed, n)) for n in numbers]
-        drawn = [
-            shown_for(self.seeds, accepted, label, rng, label_first=bool(self.seeds.labels))
-            for label, rng in zip(labels, rngs, strict=True)
-        ]
+        drawn = [shown_for(self.seeds, accepted, label, rng) for label, rng in zip(labels, rngs, strict=True)]
         asked = [label or str(len(demos) + 1) for label, demos in zip(labels, drawn, strict=True)]
         shown = self._fit(asked, drawn)
         texts = [
@@ -87,20 +85,13 @@ class Writer:
             for a, demos in zip(asked, shown, strict=True)
         ]
         made = self._write(texts, taken)
-        return [
-            Candidate(
-                number, tidy(written.text), label=label, finished=written.finished, prompt=digest(text), sample=sample,
-                shown=tuple(d.target for d in demos),
-            )
-            for number, label, text, demos, (sample, written) in zip(numbers, labels, texts, shown, made, strict=True)
-        ]  # fmt: skip
-
-    @property
-    def prompt(self) -> Prompt:
-        """The writer's prompt, with the role, as a chat where the model has one."""
-        made = WRITERS[self.seeds.language][bool(self.seeds.labels)]
-        made = replace(made, role=literal(self.role)) if self.role else made
-        return chat_variant(made) if self.model.has_chat_template else made
+        one_line = bool(self.seeds.examples) and not any("\n" in e.input for e in self.seeds.examples)
+        found = []
+        for number, label, text, demos, (sample, written) in zip(numbers, labels, texts, shown, made, strict=True):
+            input, finished = tidy(written.text, written.finished, one_line)
+            inputs = tuple(d.target for d in demos)
+            found.append(Candidate(number, input, "", label, finished, digest(text), sample, inputs))
+        return found
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -150,16 +141,22 @@ class Writer:
         return found
 
 
-def shown_for(
-    seeds: Seeds, accepted: Sequence[Attempt], label: str, rng: Random, *, label_first: bool
-) -> tuple[Demonstration, ...]:
+def prompt_for(model: Model, seeds: Seeds, role: str = "", seed: int = 0) -> Prompt:
+    """The writer's prompt with its role, plain or as a chat."""
+    plain = WRITERS[seeds.language][bool(seeds.labels)]
+    plain = replace(plain, role=literal(role)) if role else plain
+    shown = shown_for(seeds, (), next(iter(seeds.labels), ""), Random(digest("style", seed)))
+    return styled(model, plain, seeds.words, shown)
+
+
+def shown_for(seeds: Seeds, accepted: Sequence[Attempt], label: str, rng: Random) -> tuple[Demonstration, ...]:
     """Eight texts to show, in a random order: two accepted ones as far as there are, and seeds.
 
     With a label half of them have that label, and stand last, next to the question.
     """
     own = [Demonstration(a.output, a.candidate.input) for a in accepted]
     seeded = [Demonstration(e.target, e.input) for e in seeds.examples]
-    if not label_first:
+    if not seeds.labels:
         drawn = draw(rng, own, ACCEPTED)
         drawn += draw(rng, seeded, SEEDS + ACCEPTED - len(drawn))
         rng.shuffle(drawn)
@@ -189,11 +186,14 @@ def squeezed(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if line.strip())
 
 
-def tidy(text: str) -> str:
-    """What was written, without blanks at its ends and quotes around it."""
+def tidy(text: str, finished: str, one_line: bool) -> tuple[str, str]:
+    """What was written without blanks and quotes around it, and how it ended; of several lines the first, if seeds have one."""
     text = text.strip()
+    if one_line and "\n" in text:
+        text, finished = text.split("\n", 1)[0].strip(), "stop"
     pairs = {'"': '"', "“": "”", "「": "」"}
-    return text[1:-1].strip() if len(text) > 1 and pairs.get(text[0]) == text[-1] else text
+    inside = len(text) > 1 and pairs.get(text[0]) == text[-1]
+    return text[1:-1].strip() if inside else text, finished
 
 
 def check(seeds: Seeds) -> None:
