@@ -118,7 +118,7 @@ def instruct(
     with replacing(out / "model") as fresh, without_bars():
         save(model, fresh)
         keep(fresh, [*lineage(model.folder), told] if model.folder else [told])
-    (out / "report.json").write_text(json.dumps({"stage": asdict(stage), **asdict(told)}), encoding="utf-8")
+    (out / "report.json").write_text(json.dumps({"settings": asdict(stage), **asdict(told)}), encoding="utf-8")
     say(f"done: {told.tokens / 1e6:.1f}M tokens in {told.seconds:,} s; {out}/model")
     return out / "model"
 
