@@ -21,6 +21,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, ClassVar, Literal
 
 Kind = Literal["classify", "extract", "generate", "prefer"]
@@ -111,7 +112,7 @@ class Sealed(Sequence[Example]):
         return iter(self._examples)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Task:
     """Examples in three splits, the kind, the metric and the target.
 
@@ -133,6 +134,18 @@ class Task:
     target: float | None = None
     description: str = ""  # the user's own words for the task; part of the instruction when given
     fingerprint: str = ""
+
+    def __repr__(self) -> str:
+        goal = "" if self.target is None else f" at least {self.target:g}"
+        sizes = f"{len(self.train)} train, {len(self.dev)} dev, {len(self.test)} sealed test"
+        return f"<Task {self.name}: {self.kind}, {self.metric}{goal}; {sizes}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what it is, and three training examples."""
+        shown = [(e.input if len(e.input) <= 120 else e.input[:119] + "…", e.target) for e in self.train[:3]]
+        rows = "".join(f"<tr><td>{escape(text)}</td><td>{escape(target)}</td></tr>" for text, target in shown)
+        labels = f"<br>{escape(', '.join(self.labels))}" if self.labels else ""
+        return f"<div><p>{escape(repr(self)[1:-1])}{labels}</p><table>{rows}</table></div>"
 
 
 @dataclass(frozen=True)
@@ -214,7 +227,7 @@ class Prediction:
     shown: tuple[str, ...] = ()  # inputs of the demonstrations that stood in the prompt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """A mean with its interval. ``value`` None: there was nothing to measure, and ``reason`` says why."""
 
@@ -225,6 +238,19 @@ class Result:
     n: int
     confidence: float = 0.95
     reason: str = ""
+
+    def __repr__(self) -> str:
+        if self.value is None:
+            return f"<{self.metric}: nothing to measure ({self.reason})>"
+        between = "" if self.low is None or self.high is None else f" [{self.low:.3f}, {self.high:.3f}]"
+        return f"<{self.metric} {self.value:.3f}{between}, n = {self.n}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the figure, with its interval small behind it."""
+        if self.value is None:
+            return escape(repr(self)[1:-1])
+        figure, behind = f"{self.metric} {self.value:.3f}", repr(self)[1:-1].removeprefix(f"{self.metric} {self.value:.3f}")
+        return f"<span><b>{escape(figure)}</b><small>{escape(behind)}</small></span>"
 
 
 @dataclass

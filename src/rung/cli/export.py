@@ -36,11 +36,9 @@ def export(
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write an adaptation in a form that other programs load, with the commands to serve it, and check that it answers alike."""
-    from rung.export.check import Labelled, kept
+    from rung.export.check import kept, labelled
     from rung.export.folder import export as write
     from rung.export.targets import find_target
-    from rung.task import load_examples
-    from rung.task.metrics import find_metric
 
     language = speak(lang)
     find_target(to)
@@ -48,11 +46,9 @@ def export(
     examples = None
     if check is not None:
         columns = tuple(input.split(",")) if input else ()
-        found, bad = load_examples(
-            check, made.kind, labels=made.labels, schema=made.schema, input=columns, output=output,
-            encoding=encoding or "utf-8",
+        examples, bad = labelled(
+            check, made, metric=metric, input=columns, output=output, encoding=encoding or "utf-8"
         )  # fmt: skip
-        examples = Labelled(check.name, found, find_metric(metric, made.kind).name)
         if bad:
             say(language, f"{len(bad)} rows of {check} could not be used", f"{check} 中有 {len(bad)} 行不可用")
     elif not no_check:

@@ -17,6 +17,8 @@ from rung.export.targets import Target
 from rung.ledger import Ledger
 from rung.programs import opened
 from rung.programs.direct import Direct
+from rung.task import BadRow, load_examples
+from rung.task.metrics import find_metric
 from rung.types import Adaptation, DataError, Example, Result
 
 
@@ -52,6 +54,17 @@ class Labelled:
     name: str
     examples: Sequence[Example]
     metric: str
+
+
+def labelled(
+    file: Path, made: Adaptation, *, metric: str | None = None, input: Sequence[str] = (), output: str | None = None,
+    encoding: str = "utf-8",
+) -> tuple[Labelled, list[BadRow]]:  # fmt: skip
+    """The examples of a file, and its bad rows; ``input``, ``output``: its columns, where their names do not tell."""
+    found, bad = load_examples(
+        file, made.kind, labels=made.labels, schema=made.schema, input=input, output=output, encoding=encoding
+    )  # fmt: skip
+    return Labelled(file.name, found, find_metric(metric, made.kind).name), bad
 
 
 def kept(folder: Path, made: Adaptation, model: Model) -> Labelled | None:
