@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import torch
 
-from rung.adapters import Handle, LoraConfig, attach, save
+from rung.adapters import Handle, LoraConfig, attach, attach_folder, save
 from rung.attend import TrainingLayout
 from rung.choice import Choice, choice_loss, plain
 from rung.documents import Batches, Document, Microbatch, Mixed, check
@@ -25,11 +25,12 @@ from rung.engine import Model
 from rung.engine.attention import NAME as FLAT
 from rung.engine.flat import run
 from rung.engine.layout import Past
+from rung.folders import hash_folder
 from rung.memory import PeakMemory
 from rung.objectives import sft, token_logprobs
 from rung.precision import Precision, has_fast_bfloat16, rounded
 from rung.train import Plan, TrainingDiverged, TrainingReport, train
-from rung.types import Cost, digest
+from rung.types import AdaptationError, Cost, digest
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def finetune(
     hyperparameters: Hyperparameters = Hyperparameters(),
     *,
     general: Sequence[Document] = (),
+    begin: Path | None = None,
     evaluate: Callable[[], float] | None = None,
     folder: Path | None = None,
     seed: int = 0,
@@ -88,6 +90,7 @@ def finetune(
 ) -> Trained:
     """Train a fresh adapter on ``documents`` and leave it attached to ``model.hf``.
 
+    begin: the folder of an adapter of the same shape, whose numbers it begins with: a training that goes on after another.
     general: what ``hyperparameters.general`` is taken from, see :func:`rung.documents.text_documents`.
     Of a :class:`rung.choice.Choice` the objective says what is learned; of any other document it is the answer's tokens.
     evaluate: a figure on dev, higher is better; it is called with the adapter attached and the base in its own
@@ -123,7 +126,7 @@ def finetune(
         patience=settings.patience,
         checkpoint_every=settings.checkpoint_every,
     )
-    handle = attach(model.hf, method, seed)
+    handle = attach(model.hf, method, seed) if begin is None else attach_at(model, method, begin)
     try:
         check([*documents, *general], model.context)  # a soft prompt leaves less room
         optimizer = torch.optim.AdamW(
@@ -155,7 +158,12 @@ def finetune(
                 on_step=on_step,
                 until=until,
                 identity=digest(
-                    model.sha256, asdict(method), asdict(settings), seed, [asdict(d) for d in (*documents, *general)]
+                    model.sha256,
+                    repr(method),
+                    asdict(settings),
+                    seed,
+                    [asdict(d) for d in (*documents, *general)],
+                    *([] if begin is None else [hash_folder(begin)]),
                 ),
             )
         cost = cost_of(report)
@@ -167,6 +175,24 @@ def finetune(
         handle.detach()
         raise
     return Trained(handle, report, cost)
+
+
+def attach_at(model: Model, method: Any, begin: Path) -> Handle:
+    """An adapter of this method with the numbers of the one in ``begin``; AdaptationError where they are of another shape."""
+    before = attach_folder(model.hf, begin)
+    numbers = {name: p.detach().clone() for name, p in before.parameters.items()}
+    before.detach()
+    handle = attach(model.hf, method)
+    if {n: p.shape for n, p in numbers.items()} != {n: p.shape for n, p in handle.parameters.items()}:
+        handle.detach()
+        raise AdaptationError(
+            f"{handle.method} cannot go on from the adapter in {begin}: that is a {before.method} of another shape",
+            zh=f"{handle.method} 无法从 {begin} 中的适配器继续：它是形状不同的 {before.method}",
+        )
+    with torch.no_grad():
+        for name, p in handle.parameters.items():
+            p.copy_(numbers[name])
+    return handle
 
 
 def document_loss(model: Model, micro: Microbatch, past: Past | None = None) -> tuple[torch.Tensor, int]:

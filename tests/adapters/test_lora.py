@@ -183,26 +183,14 @@ def test_second_adapter_is_refused():
     attach(hf, LoraConfig(), seed=0)
 
 
-def test_dora_learns_and_is_equal_after_a_kill(tmp_path):
+def test_dora_learns_and_answers_the_same_from_its_folder(tmp_path):
     model = fake_model()
     documents = [Document((256, 20 + i % 7, 65 + i % 2, 58, 48 + i % 2), 4, f"d{i}") for i in range(40)]
-    config = LoraConfig(rank=2, dora=True, dropout=0.1)
-    settings = Hyperparameters(learning_rate=0.01, batch=8, steps=40, precision="float32", checkpoint_every=10)
-    whole = finetune(model, documents, config, settings, folder=tmp_path / "whole")
-    assert whole.report.losses[-1] < whole.report.losses[0] - 1
-    wanted = {n: p.detach().clone() for n, p in whole.handle.parameters.items()}
-    whole.handle.detach()
-
-    def kill(step, loss, scale):
-        if step == 23:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        finetune(model, documents, config, settings, folder=tmp_path / "killed", on_step=kill)
-    resumed = finetune(model, documents, config, settings, folder=tmp_path / "killed")
-    assert all(torch.equal(p, wanted[n]) for n, p in resumed.handle.parameters.items())
+    settings = Hyperparameters(learning_rate=0.01, batch=8, steps=40, precision="float32")
+    trained = finetune(model, documents, LoraConfig(rank=2, dora=True, dropout=0.1), settings, folder=tmp_path)
+    assert trained.report.losses[-1] < trained.report.losses[0] - 1
     answers = model.score(["abc"], ["0", "1"])[0].logprobs
-    resumed.handle.detach()
-    with attached(model.hf, tmp_path / "killed" / "adapter") as again:
+    trained.handle.detach()
+    with attached(model.hf, tmp_path / "adapter") as again:
         assert again.config.dora
         assert model.score(["abc"], ["0", "1"])[0].logprobs == pytest.approx(answers, abs=1e-4)

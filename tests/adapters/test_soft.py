@@ -102,25 +102,6 @@ def test_we_load_pefts(build, kind, tmp_path):
     assert (ours(hf, handle.served()) - wanted).abs().max() < 1e-5 < (ours(hf, None) - wanted).abs().max()
 
 
-@every_decoder
-@every_config
-def test_the_base_is_bit_for_bit_what_it_was(build, config):
-    hf = build()
-    before = {n: p.clone() for n, p in hf.state_dict().items()}
-    plain = ours(hf, None)
-    handle = attach(hf, config)
-    loss = forward_flat(hf, TOKENS.tolist(), past=handle.past()).square().mean()
-    loss.backward()
-    assert all(p.grad is not None and p.grad.abs().sum() >= 0 for p in handle.parameters.values())
-    assert any(p.grad.abs().sum() > 0 for p in handle.parameters.values())
-    assert all(p.grad is None for p in hf.parameters())
-    handle.detach()
-    handle.detach()
-    assert "rung_prefix" not in hf.__dict__ and all(p.requires_grad for p in hf.parameters())
-    assert all(torch.equal(p, before[n]) for n, p in hf.state_dict().items())
-    assert torch.equal(ours(hf, None), plain)
-
-
 @every_config
 def test_gradients_against_finite_differences(config):
     hf = gpt2().double()
@@ -206,16 +187,6 @@ def test_scoring_writing_and_states_see_it_whatever_the_batch(model, config):
     assert [s.logprobs for s in model.score(prompts, ["yes", "no"])] == [s.logprobs for s in plain]
 
 
-@every_config
-def test_packed_is_unpacked(model, config):
-    documents = [Document((256, 20 + i, *range(30, 30 + i)), 1) for i in range(1, 9)]
-    handle = attach(model.hf, config)
-    stir(handle)
-    together, _ = document_loss(model, Microbatch(tuple(documents)), handle.past())
-    alone = sum(document_loss(model, Microbatch((d,)), handle.past())[0] for d in documents)
-    assert float(together) == pytest.approx(float(alone), rel=1e-5)
-
-
 @pytest.mark.parametrize("config", CONFIGS[::3], ids=["prompt", "prefix"])
 def test_the_fast_attention_in_bfloat16_is_attention(model, config):
     """Against the engine's own, within what bfloat16 can tell."""
@@ -235,27 +206,15 @@ SETTINGS = Hyperparameters(learning_rate=0.03, batch=8, steps=60, precision="flo
 
 
 @every_config
-def test_it_learns_and_is_equal_after_a_kill(model, config, tmp_path):
+def test_it_learns_and_answers_the_same_from_its_folder(model, config, tmp_path):
     seen = []
-    whole = finetune(model, learnable(), config, SETTINGS, folder=tmp_path / "whole", evaluate=lambda: seen.append(
+    trained = finetune(model, learnable(), config, SETTINGS, folder=tmp_path, evaluate=lambda: seen.append(
         model.score(["x"], ["0", "1"])[0].logprobs) or float(len(seen)))  # fmt: skip
     assert len(set(seen)) == 4  # evaluations see the prompt as it is then
-    assert whole.report.losses[-1] < whole.report.losses[0] - 1
-    wanted = {n: p.detach().clone() for n, p in whole.handle.parameters.items()}
-    whole.handle.detach()
-
-    def kill(step, loss, scale):
-        if step == 33:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        finetune(model, learnable(), config, SETTINGS, folder=tmp_path / "killed", on_step=kill)
-    assert "rung_prefix" not in model.hf.__dict__
-    resumed = finetune(model, learnable(), config, SETTINGS, folder=tmp_path / "killed")
-    assert all(torch.equal(p, wanted[n]) for n, p in resumed.handle.parameters.items())
+    assert trained.report.losses[-1] < trained.report.losses[0] - 1
     answers = model.score(["abc"], ["0", "1"])[0].logprobs
-    resumed.handle.detach()
-    with attached(model.hf, tmp_path / "killed" / "adapter"):
+    trained.handle.detach()
+    with attached(model.hf, tmp_path / "adapter"):
         assert model.score(["abc"], ["0", "1"])[0].logprobs == pytest.approx(answers, abs=1e-5)
     assert "rung_prefix" not in model.hf.__dict__
 

@@ -8,34 +8,34 @@ from rung.engine import install
 from rung.engine.fake import tiny_llama
 
 
-def qwen2(width=16, spread=0.02):
+def qwen2(width=16, spread=0.02, vocabulary=61):
     """Grouped-query attention, biases in it; ``spread`` of the weights."""
     return _made(
         Qwen2ForCausalLM,
         Qwen2Config(
-            vocab_size=61, hidden_size=width, intermediate_size=width * 3 // 2, num_hidden_layers=2, num_attention_heads=4,
+            vocab_size=vocabulary, hidden_size=width, intermediate_size=width * 3 // 2, num_hidden_layers=2, num_attention_heads=4,
             num_key_value_heads=2, max_position_embeddings=64, initializer_range=spread,
         ),
     )  # fmt: skip
 
 
-def gpt2(width=16, spread=0.02):
+def gpt2(width=16, spread=0.02, vocabulary=61):
     """Conv1D layers, learned positions."""
     return _made(
         GPT2LMHeadModel,
         GPT2Config(
-            vocab_size=61, n_positions=64, n_embd=width, n_layer=2, n_head=2, initializer_range=spread, resid_pdrop=0.0,
+            vocab_size=vocabulary, n_positions=64, n_embd=width, n_layer=2, n_head=2, initializer_range=spread, resid_pdrop=0.0,
             embd_pdrop=0.0, attn_pdrop=0.0,
         ),
     )  # fmt: skip
 
 
-def neox(width=16, spread=0.02, parallel=True):
+def neox(width=16, spread=0.02, parallel=True, vocabulary=61):
     """Attention and feed-forward side by side, or one behind the other."""
     return _made(
         GPTNeoXForCausalLM,
         GPTNeoXConfig(
-            vocab_size=61, hidden_size=width, intermediate_size=width * 3 // 2, num_hidden_layers=2,
+            vocab_size=vocabulary, hidden_size=width, intermediate_size=width * 3 // 2, num_hidden_layers=2,
             num_attention_heads=2, max_position_embeddings=64, initializer_range=spread, use_parallel_residual=parallel,
         ),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from rung.adapters import (
     PTuningConfig,
     PTuningV2Config,
     QloraConfig,
+    StackConfig,
 )
 
 EVERY = {
@@ -29,14 +30,23 @@ EVERY = {
     "full": FullConfig(),
     "full-embeddings": FullConfig(embeddings=True),
 }
+STACKS = {
+    "prompt-tuning + lora": StackConfig(PromptTuningConfig(length=3), LoraConfig(rank=2, alpha=3.0)),
+    "p-tuning + parallel": StackConfig(PTuningConfig(length=3), BottleneckConfig(bottleneck=4, placement="parallel")),
+    "prefix-tuning + dora": StackConfig(PrefixTuningConfig(length=3), LoraConfig(rank=2, alpha=3.0, dora=True)),
+    "p-tuning-v2 + houlsby": StackConfig(
+        PTuningV2Config(length=3), BottleneckConfig(bottleneck=4, placement="houlsby")
+    ),
+    "p-tuning-v2 + qlora": StackConfig(PTuningV2Config(length=3), QloraConfig(rank=2, alpha=3.0)),
+}
 every_method = pytest.mark.parametrize("method", EVERY)
 
 
 def config_of(method):
     """Its configuration; skips the test where what it needs is not installed."""
-    if method == "qlora":
+    if "qlora" in method:
         pytest.importorskip("bitsandbytes", reason="bitsandbytes is in the quant and dev extras")
-    return EVERY[method]
+    return {**EVERY, **STACKS}[method]
 
 
 def stirred(handle, seed=1, by=0.05):

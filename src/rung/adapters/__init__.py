@@ -27,6 +27,7 @@ from rung.adapters import (
     prompt_tuning,
     quantised,
     soft_format,
+    stack,
 )
 from rung.adapters.bottleneck import BottleneckConfig, BottleneckHandle
 from rung.adapters.full import FullConfig, FullHandle
@@ -38,6 +39,7 @@ from rung.adapters.prefix_tuning import PrefixTuningConfig
 from rung.adapters.prompt_tuning import PromptTuningConfig
 from rung.adapters.quantised import QloraConfig, QloraHandle
 from rung.adapters.soft import SoftHandle
+from rung.adapters.stack import Frozen, StackConfig, StackHandle
 from rung.types import AdaptationError
 
 
@@ -56,7 +58,15 @@ class Method:
     mine: Callable[[Mapping[str, Any]], bool]
 
 
-KNOWN = ("LORA", "PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", full.TYPE, bottleneck_format.TYPE)  # RUNG_: not PEFT's
+KNOWN = (
+    "LORA",
+    "PROMPT_TUNING",
+    "P_TUNING",
+    "PREFIX_TUNING",
+    full.TYPE,
+    bottleneck_format.TYPE,
+    stack.TYPE,
+)  # RUNG_: not PEFT's
 ADAPTERS: dict[str, Method] = {
     "prompt-tuning": Method(
         PromptTuningConfig, prompt_tuning.attach, soft_format.save, soft_format.load,
@@ -89,6 +99,12 @@ ADAPTERS: dict[str, Method] = {
     "full": Method(
         FullConfig, full.attach, full.save, full.load,
         lambda config: config["peft_type"] == full.TYPE,
+    ),
+    "stack": Method(  # of two of the others
+        StackConfig, lambda hf, config, seed: stack.attach(hf, config, seed, attach, attach_folder),
+        lambda handle, folder, *, base="": stack.save(handle, folder, save, base=base),
+        lambda hf, folder: stack.load(hf, folder, attach_folder),
+        lambda config: config["peft_type"] == stack.TYPE,
     ),
 }  # fmt: skip
 
@@ -138,7 +154,7 @@ def attached(hf: PreTrainedModel, folder: Path | None, *, merge: bool = True) ->
 
 
 __all__ = [
-    "ADAPTERS", "BottleneckConfig", "BottleneckHandle", "FullConfig", "FullHandle", "Handle", "LoraConfig", "LoraHandle",
+    "ADAPTERS", "BottleneckConfig", "BottleneckHandle", "Frozen", "FullConfig", "FullHandle", "Handle", "LoraConfig", "LoraHandle",
     "PTuningConfig", "PTuningV2Config", "PrefixTuningConfig", "PromptTuningConfig", "QloraConfig", "QloraHandle", "SoftHandle",
-    "attach", "attach_folder", "attached", "method_of", "save",
+    "StackConfig", "StackHandle", "attach", "attach_folder", "attached", "method_of", "save",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from rung.adapters.soft import SoftHandle, Table, first_keys
 
 @dataclass(frozen=True)
 class PTuningV2Config:
-    """``start``: tokens whose keys and values it begins with; empty: of tokens drawn at random."""
+    """``start``: tokens whose (last) keys and values it begins with; empty: of tokens drawn at random."""
 
     length: int = 16
     start: tuple[int, ...] = ()

@@ -21,7 +21,7 @@ from rung.adapters.soft import Soft, SoftHandle, first_keys
 
 @dataclass(frozen=True)
 class PrefixTuningConfig:
-    """``start``: tokens whose keys and values it begins with; ``hidden``: m, None: the width of the model."""
+    """``start``: tokens whose (last) keys and values it begins with; ``hidden``: m, None: the width of the model."""
 
     length: int = 16  # more for long answers: the paper has 10 for tables to text, 200 for summaries
     start: tuple[int, ...] = ()

@@ -149,6 +149,16 @@ def first_embeddings(hf: PreTrainedModel, length: int, start: tuple[int, ...], s
 
 
 def first_keys(hf: PreTrainedModel, length: int, start: tuple[int, ...], seed: int) -> Tensor:
-    """Keys and values [length, 2 L, H, d_head] that the model computes for :func:`first_embeddings`."""
+    """Keys and values [length, 2 L, H, d_head] that the model computes for :func:`first_embeddings`.
+
+    Of a longer ``start`` those of its last ``length`` tokens, which have read all that stands before them.
+    """
+    longest = int(getattr(hf.config.get_text_config(), "max_position_embeddings", None) or len(start))
+    start = start[-max(longest, length) :]
+    whole = max(length, len(start))
+    # Rotary positions are relative: the last of the kept ones stands right before a text, wherever the first began.
+    learned = sum(isinstance(module, nn.Embedding) for module in hf.modules()) > 1
+    first = 0 if learned else length - whole
     with torch.no_grad():
-        return joined(run_kept(hf, first_embeddings(hf, length, start, seed).to(hf.dtype))).float()
+        embeddings = first_embeddings(hf, whole, start, seed).to(hf.dtype)
+        return joined(run_kept(hf, embeddings, first))[-length:].float().contiguous()

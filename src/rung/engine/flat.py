@@ -33,15 +33,19 @@ def run_hidden(hf: PreTrainedModel, layout: Attends, tokens: Tensor, positions: 
     return tuple(state[0] for state in out.hidden_states)
 
 
-def run_kept(hf: PreTrainedModel, embeddings: Tensor) -> Past:
-    """Keys and values of embeddings [P, d] as a text of their own, with gradients; a text behind them begins at P."""
+def run_kept(hf: PreTrainedModel, embeddings: Tensor, first: int = 0) -> Past:
+    """Keys and values of embeddings [P, d] as a text of their own, with gradients; a text behind them begins at ``first`` + P.
+
+    first: the position of the first one, which may be below 0 where positions are rotary.
+    """
     size = embeddings.shape[0]
     kept: list[tuple[Tensor, Tensor]] = []
     layout = Layout([Segment(size)], kept=kept, device=embeddings.device)
     hf.base_model(
-        inputs_embeds=embeddings.unsqueeze(0), **_around(hf, layout, torch.arange(size, device=embeddings.device))
+        inputs_embeds=embeddings.unsqueeze(0),
+        **_around(hf, layout, torch.arange(first, first + size, device=embeddings.device)),
     )
-    return Past.behind(None, kept, size)
+    return Past.behind(None, kept, first + size)
 
 
 def _around(hf: PreTrainedModel, layout: Attends, positions: Tensor) -> dict[str, object]:
