@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-
 from importlib import import_module
 
 from rung.cli.options import app, show_json
 from rung.types import UserError
 
 # Each puts its commands on the application; --help shows them in this order.
-for group in ("climb", "data", "answer", "pretrain", "ui", "selftest"):
+for group in ("climb", "data", "answer", "export", "serve", "pretrain", "ui", "selftest"):
     import_module(f"rung.cli.{group}")
 
 

@@ -124,6 +124,10 @@ class Batch:
                 )
         self.waiting.append(job)
 
+    def cached(self, job: Job) -> int:
+        """Tokens of its prompt that were read before it came."""
+        return self._lane(job)[1]
+
     def step(self) -> bool:
         """Reads what has arrived and fits, writes one token of every sequence; False when nothing is left to do."""
         self._sweep()
@@ -187,7 +191,10 @@ class Batch:
     def _read(self, arrived: list[Job]) -> None:
         """One forward over all that has arrived: first tokens are chosen, labels are scored."""
         stretches: list[tuple[str, int]] = []
-        layouts, tokens, positions, read = [], [], [], []
+        layouts: list[Layout] = []
+        tokens: list[int] = []
+        positions: list[int] = []
+        read: list[int] = []
         parts = sorted(self._parts(arrived), key=lambda part: part.lane.name)
         for part in parts:
             layout = Layout(part.segments, past=part.lane.past, kept=part.kept, device=self.model.device)

@@ -1,0 +1,112 @@
+"""The engine's thread: the only one that touches the model. Requests come in as visits, everything else as orders."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from rung.programs.together import Together
+from rung.serve.asked import Failed
+from rung.serve.visit import Visit
+
+log = logging.getLogger("rung.serve")
+
+
+class Worker:
+    """Steps the batch of ``many`` as long as somebody waits, and sleeps otherwise."""
+
+    def __init__(self, many: Together):
+        self.many = many
+        self.steps = 0
+        self.visits: dict[Visit, None] = {}
+        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._leaving: dict[str, Future[None]] = {}
+        self._thread = threading.Thread(target=self._loop, name="rung-engine", daemon=True)
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Gives up all that is not answered, and ends the thread."""
+        if self.running:
+            self._orders.put(None)
+            self._thread.join()
+        else:
+            self.many.close()
+
+    def visit(self, visit: Visit) -> None:
+        """Lets a request in; from any thread."""
+
+        def enter() -> None:
+            self.visits[visit] = None
+            visit.begin(self.many)
+
+        self._orders.put(enter)
+
+    def order(self, work: Callable[[], Any]) -> Future[Any]:
+        """Has ``work`` done between two steps; from any thread."""
+        done: Future[Any] = Future()
+
+        def act() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:
+                done.set_exception(error)
+
+        self._orders.put(act)
+        return done
+
+    def remove(self, name: str) -> Future[None]:
+        """Takes an adaptation away as soon as nobody visits it; nobody may be let in to it any more."""
+        gone: Future[None] = Future()
+        self._orders.put(lambda: self._leaving.update({name: gone}))
+        return gone
+
+    def _loop(self) -> None:
+        busy = False
+        while True:
+            try:
+                while True:
+                    order = self._orders.get(block=not busy)
+                    if order is None:
+                        self._end()
+                        return
+                    order()
+                    busy = True
+            except queue.Empty:
+                pass
+            try:
+                busy = self.many.batch.step()
+                self.steps += 1
+            except Exception as error:  # a mistake of ours: nobody shall wait for ever
+                log.exception("a step failed")
+                for visit in self.visits:
+                    visit.fail(error)
+            self._tidy()
+
+    def _tidy(self) -> None:
+        for visit in [v for v in self.visits if v.done or v.cancelled]:
+            del self.visits[visit]
+        if self._leaving:
+            there = Counter(visit.asked.model for visit in self.visits)
+            for name in [name for name in self._leaving if not there[name]]:
+                try:
+                    self.many.remove(name)
+                    self._leaving.pop(name).set_result(None)
+                except Exception as error:
+                    self._leaving.pop(name).set_exception(error)
+
+    def _end(self) -> None:
+        for visit in self.visits:
+            if not visit.done:
+                visit.send(Failed(ConnectionAbortedError("the server is going down")))
+        self.many.close()
