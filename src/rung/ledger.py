@@ -3,12 +3,17 @@
 A prediction's key is (weights, adaptation, example, sample, dtype); decoding is part of the adaptation's hash. Rows
 are inserted, never replaced: scoring one key twice is an error of ours and raises. What was bought (predictions,
 trained candidates) is written before anything is decided from it.
+
+A model behind an endpoint has no weights to be hashed: ``weights`` is then the hash of its base URL and name
+(:class:`rung.engine.endpoint.Address`), and ``dtype`` "endpoint". Each answer to a call is written when it arrives, under the
+digest of what was asked, from whatever thread: what a prediction, a calibration or a probe asks again is not paid again.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -30,8 +35,11 @@ CREATE TABLE IF NOT EXISTS builds (
 CREATE TABLE IF NOT EXISTS predictions (
   weights TEXT NOT NULL, adaptation TEXT NOT NULL, example TEXT NOT NULL, sample INTEGER NOT NULL, dtype TEXT NOT NULL,
   output TEXT NOT NULL, text TEXT NOT NULL, valid INTEGER NOT NULL, scores TEXT, tokens_in INTEGER NOT NULL,
-  tokens_out INTEGER NOT NULL, calls INTEGER NOT NULL, flops REAL NOT NULL, seconds REAL NOT NULL, shown TEXT NOT NULL,
+  tokens_out INTEGER NOT NULL, calls INTEGER NOT NULL, flops REAL, seconds REAL NOT NULL, shown TEXT NOT NULL,
   score REAL, PRIMARY KEY (weights, adaptation, example, sample, dtype));
+CREATE TABLE IF NOT EXISTS calls (
+  key TEXT PRIMARY KEY, body TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL,
+  lost INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL);
 """
 
@@ -43,6 +51,7 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.weights, self.dtype = path, weights, dtype
         self.db = sqlite3.connect(path, timeout=30, check_same_thread=False)
+        self._lock = threading.RLock()  # answers of an endpoint come in on a thread of their own
         self.db.execute("PRAGMA journal_mode=WAL")  # a reader (report, page) never blocks the climb
         self.db.execute("PRAGMA synchronous=NORMAL")  # safe against a killed process
         self.db.executescript(SCHEMA)
@@ -165,13 +174,38 @@ class Ledger:
         known = self.known(adaptation, ids)
         return [known[i] for i in ids if i in known]
 
+    # --- calls to an endpoint -------------------------------------------------------------------------------------
+
+    def known_call(self, key: str) -> tuple[str, int, int, float] | None:
+        """(body, tokens in, tokens out, seconds) of an answer that came before, else None."""
+        with self._lock:
+            found = self.db.execute(
+                "SELECT body, tokens_in, tokens_out, seconds FROM calls WHERE key = ? AND lost = 0", (key,)
+            ).fetchone()
+        return found and tuple(found)
+
+    def keep_call(self, key: str, body: str, tokens_in: int, tokens_out: int, seconds: float) -> None:
+        """Write an answer; raises sqlite3.IntegrityError for one that is there."""
+        self._write("INSERT INTO calls VALUES (?, ?, ?, ?, ?, 0)", [(key, body, tokens_in, tokens_out, seconds)])
+
+    def lose_call(self, key: str, tokens_in: int, tokens_out: int) -> None:
+        """An attempt that broke off may have been billed: at most so many tokens."""
+        self._write("INSERT INTO calls VALUES (?, '', ?, ?, 0, 1)", [(key, tokens_in, tokens_out)])
+
+    def call_totals(self) -> tuple[int, int, int, int, int, int]:
+        """(answers, tokens in, tokens out), and the same of the lost ones."""
+        with self._lock:
+            rows = self.db.execute("SELECT lost, COUNT(*), SUM(tokens_in), SUM(tokens_out) FROM calls GROUP BY lost")
+            found = {row[0]: row[1:] for row in rows}
+        return (*found.get(0, (0, 0, 0)), *found.get(1, (0, 0, 0)))
+
     def tokens(self) -> int:
         """Tokens read and written for all predictions so far, as lone requests."""
         (total,) = self.db.execute("SELECT SUM(tokens_in + tokens_out) FROM predictions").fetchone()
         return int(total or 0)
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        with room_for(self.path), self.db:  # one transaction: all rows or none
+        with room_for(self.path), self._lock, self.db:  # one transaction: all rows or none
             self.db.executemany(statement, rows)
 
 

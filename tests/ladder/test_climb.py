@@ -14,7 +14,7 @@ import pytest
 from rung.adaptation import hash_of, load
 from rung.engine import fake_model, load_model
 from rung.ladder import Climb, choose, default_folder
-from rung.ladder.verdict import total_flops
+from rung.ladder.verdict import total_cost
 from rung.ledger import Ledger
 from rung.programs import opened
 from rung.types import Cost, DataError, ModelRef, UserError
@@ -32,8 +32,8 @@ KEYS = {
 ROW = {"name", "status", "candidates", "dev", "cost"}
 DEV = {"value", "low", "high", "n"}
 COST = {
-    "build_seconds", "build_flops", "peak_bytes", "trainable_parameters", "labels", "tokens_per_request",
-    "seconds_per_request", "flops_per_request", "bytes",
+    "build_seconds", "build_flops", "build_tokens", "build_money", "peak_bytes", "trainable_parameters", "labels",
+    "tokens_per_request", "seconds_per_request", "flops_per_request", "money_per_request", "bytes",
 }  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def test_another_command_has_another_folder(orders: SimpleNamespace) -> None:
 def test_all_goes_on_after_the_proof(tmp_path: Path, orders: SimpleNamespace) -> None:
     result = orders.climb(tmp_path, "few-shot,few-shot-bm25", task=orders.task(target=0.8), all=True)
     assert [row["status"] for row in result["rungs"]] == ["proven", "proven"]
-    costs = {row["name"]: total_flops(Cost(**row["cost"]), result["volume"]) for row in result["rungs"]}
+    costs = {row["name"]: total_cost(Cost(**row["cost"]), result["volume"]) for row in result["rungs"]}
     assert result["chosen"]["rung"] == min(costs, key=costs.__getitem__)  # "cheapest" is measured, not the first
 
 
@@ -255,7 +255,7 @@ def test_the_same_seed_gives_the_same_ledger_but_for_times(tmp_path: Path, order
         task = orders.task(train=20, dev=30, test=10)
         orders.climb(tmp_path / name, "tfidf,zero-shot,few-shot-embedding,lora", task=task)
     first, second = contents(tmp_path / "a"), contents(tmp_path / "b")
-    assert set(first) == {"meta", "examples", "adaptations", "builds", "predictions", "events"}
+    assert set(first) == {"meta", "examples", "adaptations", "builds", "predictions", "calls", "events"}
     assert all(first.values()), "every table has rows, or nothing is compared"
     for table in first:
         assert first[table] == second[table], table

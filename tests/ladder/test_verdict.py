@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom
 
 from rung.evaluate import Marked, exact_lower
-from rung.ladder.verdict import ALPHA, break_even, cheapest_good, judge, total_flops, worse
+from rung.ladder.verdict import ALPHA, break_even, cheapest_good, judge, total_cost, worse
 from rung.types import Cost, Prediction, Task
 
 
@@ -107,11 +107,11 @@ def test_the_cheapest_that_is_not_significantly_worse(orders: SimpleNamespace) -
 
 def test_costs_and_break_even_by_hand() -> None:
     prompted, trained = Cost(build_flops=100, flops_per_request=50), Cost(build_flops=1100, flops_per_request=10)
-    assert total_flops(trained, 3) == 1130
+    assert total_cost(trained, 3) == 1130
     assert break_even(prompted, trained) == 25  # 1000 more to build, 40 saved each
     assert break_even(prompted, Cost(build_flops=1101, flops_per_request=10)) == 26  # rounded up
     assert break_even(trained, prompted) is None  # dearer to run: never
     assert break_even(prompted, Cost(build_flops=50, flops_per_request=10)) is None  # cheaper in both: at once
     at = break_even(prompted, trained)
-    assert total_flops(trained, at) <= total_flops(prompted, at)
-    assert total_flops(trained, at - 1) > total_flops(prompted, at - 1)
+    assert total_cost(trained, at) <= total_cost(prompted, at)
+    assert total_cost(trained, at - 1) > total_cost(prompted, at - 1)

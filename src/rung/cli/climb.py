@@ -9,6 +9,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from rung.cli.endpoint import (
+    ApiKeyEnv,
+    Attempts,
+    BaseUrl,
+    Concurrency,
+    Context,
+    FirstWait,
+    Prices,
+    Timeout,
+    endpoint_of,
+)
 from rung.cli.options import (
     BatchSize,
     Describe,
@@ -54,7 +65,9 @@ def climb(
     run: Annotated[Path | None, typer.Option(help="the run folder; else runs/NAME-xxxxxxxx, found again by the same command")] = None,
     input: Input = None, output: Output = None, kind: Kind = None, train: Train = None, dev: Dev = None, test: Test = None,
     split: Split = None, encoding: Encoding = None, task_language: TaskLanguage = None, describe: Describe = None,
-    dtype: Dtype = "float32", batch_size: BatchSize = None, lang: Lang = None, as_json: Json = False,
+    dtype: Dtype = "float32", batch_size: BatchSize = None, base_url: BaseUrl = None, api_key_env: ApiKeyEnv = None,
+    context: Context = None, concurrency: Concurrency = None, timeout: Timeout = None, attempts: Attempts = None,
+    first_wait: FirstWait = None, prices: Prices = None, lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Climb the ladder on a file of examples; leave the cheapest adaptation that is good enough, and a report."""
     from rung.evaluate import read_general
@@ -63,12 +76,13 @@ def climb(
     from rung.task import inspect_task
 
     language = speak(lang)
-    options = task_options(locals())
+    options, endpoint = task_options(locals()), endpoint_of(locals(), model)
     inspection = inspect_task(data, **options)
-    plan, spend = choose(rungs), Budget.parse(budget, price=price)
+    plan = choose(rungs)
     general = read_general(general_text, share=mix_general, most=max_forgetting)
     seed = seed or 0
-    loaded = open_model(model, dtype, batch_size)
+    loaded = open_model(model, dtype, batch_size, **endpoint)
+    spend = Budget.parse(budget, price=loaded.price.of(5e5, 5e5) if getattr(loaded, "price", None) else price)
     asked = general_text is not None or max_forgetting is not None
     folder = run or default_folder(inspection.task, loaded, plan, seed, all, volume, general if asked else None)
     if not as_json:

@@ -13,6 +13,7 @@ import typer
 import typer.core
 
 from rung.cli.endpoint import endpoint_of
+from rung.cli.endpoint import endpoint_of
 from rung.types import DataError, Language, UserError
 
 app = typer.Typer(

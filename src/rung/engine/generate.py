@@ -21,6 +21,7 @@ from rung.engine.layout import Past, Segment
 from rung.engine.score import WORTH_LENGTH, common_prefix
 from rung.engine.text import Text
 from rung.engine.trunk import Trunk
+from rung.engine.usage import Usage
 from rung.types import Decoding
 
 
@@ -31,14 +32,21 @@ class Generation:
     ``text`` ends before a stop string and holds no special tokens; ``tokens`` are all that were written, the closing
     EOS included; ``logprob`` is their sum under the model itself (temperature 1, no constraint). ``finished``: "eos",
     "stop" (a stop string, or a constrained answer that is complete) or "length" (the text is cut off).
+    Of an endpoint: ``tokens``, ``logprob`` and ``flops`` are not known; ``usage`` is what it counted.
     """
 
     text: str
     tokens: tuple[int, ...]
-    logprob: float
+    logprob: float | None
     prompt_tokens: int
     finished: str
-    flops: float
+    flops: float | None
+    usage: Usage | None = None
+
+    @property
+    def length(self) -> int:
+        """Tokens that were written."""
+        return len(self.tokens) if self.usage is None else self.usage.tokens_out
 
 
 @dataclass

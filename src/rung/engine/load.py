@@ -10,9 +10,10 @@ import importlib.resources
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from huggingface_hub import snapshot_download
@@ -22,6 +23,9 @@ from transformers.utils import logging
 
 from rung.engine import fake
 from rung.engine.attention import install
+from rung.engine.endpoint.address import SCHEME, EndpointOptions
+from rung.engine.endpoint.model import endpoint_model
+from rung.engine.language_model import LanguageModel
 from rung.engine.layout import Segment
 from rung.engine.model import Model
 from rung.engine.trunk import Trunk
@@ -31,12 +35,37 @@ FILES = ("*.safetensors", "*.json", "*.txt", "*.jinja", "*.model")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load_model(name: str, *, dtype: str = "float32", device: str = "auto", context: int | None = None) -> Model:
-    """The model called ``name``: "sprout", "fake", a folder with safetensors, or a name on the Hugging Face hub.
+@overload
+def load_model(name: str, *, dtype: str = ..., device: str = ..., context: int | None = ...) -> Model: ...
+
+
+@overload
+def load_model(
+    name: str, *, dtype: str = ..., device: str = ..., context: int | None = ..., base_url: str | None,
+    options: EndpointOptions | None = ..., prices: Path | None = ..., price: float = ...,
+) -> LanguageModel: ...  # fmt: skip
+
+
+def load_model(
+    name: str, *, dtype: str = "float32", device: str = "auto", context: int | None = None, base_url: str | None = None,
+    options: EndpointOptions | None = None, prices: Path | None = None, price: float = 0.0,
+) -> Any:  # fmt: skip
+    """The model called ``name``: "sprout", "fake", a folder with safetensors, a name on the Hugging Face hub, or
+    "openai:NAME" behind the endpoint ``base_url``.
 
     dtype: float32 or bfloat16 (float16 on a GPU only); device: "auto" takes a GPU if there is one; context: fewer
-    tokens than the model allows. Raises :class:`ModelError` for anything that cannot be loaded or used, and says why.
+    tokens than the model allows. Of an endpoint: ``options`` (:class:`EndpointOptions`), and a table of ``prices`` or one
+    ``price`` per million tokens in place of the shipped table; its context may be told where the endpoint does not.
+    Raises :class:`ModelError` for anything that cannot be loaded or used, and says why.
     """
+    if name.startswith(SCHEME):
+        asked = options or EndpointOptions()
+        return endpoint_model(name, base_url, asked if context is None else replace(asked, context=context), prices=prices, flat=price)
+    if base_url is not None:
+        raise ModelError(
+            f"a base URL belongs to a model behind an endpoint: type --model openai:{name}, or leave --base-url out",
+            zh=f"接口地址用于远程接口的模型：请写 --model openai:{name}，或去掉 --base-url",
+        )
     place = _device(device)
     number = _dtype(dtype, place)
     if name == "fake":

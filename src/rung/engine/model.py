@@ -53,8 +53,26 @@ class Model(Trunk):
         return self.shape.nonembedding
 
     @property
+    def dtype(self) -> str:
+        """As torch names it."""
+        return str(self.hf.dtype)
+
+    @property
+    def workers(self) -> int:
+        """One: requests are computed in batches, not side by side."""
+        return 1
+
+    @property
     def has_chat_template(self) -> bool:
         return self.text.has_chat_template
+
+    def scores_labels(self, style: str) -> bool:
+        """Always: see :class:`rung.engine.language_model.LanguageModel`."""
+        return True
+
+    def length(self, text: str) -> int:
+        """Tokens of a text."""
+        return len(self.encode(text))
 
     def encode(self, text: str) -> list[int]:
         """Token ids, with BOS once if the tokenizer puts one by default (never doubled behind a chat template)."""

@@ -16,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
 
 from rung.engine.layout import Past, Segment
 from rung.engine.trunk import Trunk
+from rung.engine.usage import Usage
 
 # A prefix gets a forward of its own when that saves this many tokens, and is worth the second attention call.
 WORTH_TOKENS, WORTH_LENGTH = 128, 4
@@ -33,12 +35,18 @@ LOGITS_BUDGET = 1 << 27
 
 @dataclass(frozen=True)
 class ChoiceScores:
-    """Log-probability of each choice (sum over its tokens), its length in tokens, and the cost of a lone request."""
+    """Log-probability of each choice (sum over its tokens), its length in tokens, and the cost of a lone request.
+
+    Of an endpoint: ``usage`` is what it counted, ``flops`` is not known, and ``written`` is what the model wrote where none of the
+    choices was among its likeliest tokens.
+    """
 
     logprobs: tuple[float, ...]
     tokens: tuple[int, ...]
     prompt_tokens: int
-    flops: float
+    flops: float | None
+    usage: Usage | None = None
+    written: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -248,7 +256,7 @@ def grow(inputs: Sequence[tuple[int, ...]]) -> Tree:
     return Tree(tokens, depths, Segment(stem, tuple(ends[stem:])), paths)
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+def common_prefix(one: Sequence[Any], other: Sequence[Any]) -> int:
     """How many tokens two sequences share from the start."""
     least = min(len(one), len(other))
     if one[:least] == other[:least]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rung.types import BudgetSpent, UserError
@@ -13,12 +14,16 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 @dataclass
 class Budget:
-    """Limits; None: unlimited. ``spent_before`` is what earlier sessions of the same run took, in seconds."""
+    """Limits; None: unlimited. ``spent_before`` is what earlier sessions of the same run took, in seconds.
+
+    ``paid`` gives the money spent so far where an endpoint counts it; else it is ``used_tokens`` at ``price``.
+    """
 
     seconds: float | None = None
     tokens: int | None = None
     money: float | None = None
     price: float = 0.0  # money per million tokens; 0 for a model on this machine
+    paid: Callable[[], float | None] | None = None
     spent_before: float = 0.0
     used_tokens: int = 0
     started: float = field(default_factory=time.perf_counter)
@@ -38,8 +43,10 @@ class Budget:
                 budget.money = float(match[1])
                 if price <= 0:
                     raise UserError(
-                        "a budget in money needs a price; a model on this machine has none. Type --budget 10m or --budget 500ktokens",
-                        zh="按金额限制预算需要价格；本机模型没有价格。请写 --budget 10m 或 --budget 500ktokens",
+                        "a budget in money needs a price, and none is known for this model: type --price or --prices FILE, "
+                        "or a budget of another kind: --budget 10m or --budget 500ktokens",
+                        zh="按金额限制预算需要价格，而此模型没有已知的价格：请写 --price 或 --prices 文件，"
+                        "或换一种预算：--budget 10m 或 --budget 500ktokens",
                     )
             else:
                 raise UserError(
@@ -64,5 +71,10 @@ class Budget:
             raise BudgetSpent(f"the budget of {self.seconds:.0f} s is spent", zh=f"{self.seconds:.0f} 秒的预算已用完")
         if self.tokens is not None and self.used_tokens >= self.tokens:
             raise BudgetSpent(f"the budget of {self.tokens} tokens is spent", zh=f"{self.tokens} 个词元的预算已用完")
-        if self.money is not None and self.used_tokens * self.price / 1e6 >= self.money:
-            raise BudgetSpent(f"the budget of {self.money:g} is spent", zh=f"{self.money:g} 的预算已用完")
+        self.check_money()
+
+    def check_money(self) -> None:
+        """Raise BudgetSpent when the limit in money is reached; an endpoint asks before each of its calls."""
+        spent = self.paid() if self.paid is not None else self.used_tokens * self.price / 1e6
+        if self.money is not None and (spent or 0.0) >= self.money:
+            raise BudgetSpent(f"the budget of {self.money:g} in money is spent", zh=f"金额为 {self.money:g} 的预算已用完")

@@ -15,6 +15,7 @@ decision is a function of the ledger: the same command after a kill walks the sa
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -24,17 +25,18 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from rung.adaptation import hash_of, save, to_dict
-from rung.engine import Model
+from rung.engine import EndpointModel, LanguageModel
+from rung.engine.endpoint import Price
 from rung.evaluate import General, Marked, measure, shipped_general
 from rung.folders import room_for
 from rung.ladder.budget import Budget
-from rung.ladder.costs import folder_bytes, lone_latency, measured_forgetting, rung_cost
+from rung.ladder.costs import folder_bytes, known_sum, lone_latency, measured_forgetting, rung_cost
 from rung.ladder.progress import ProgressFile
 from rung.ladder.race import Runner, race
 from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, family, interval, row
 from rung.ladder.rungs import LADDER
 from rung.ladder.seal import open_seal
-from rung.ladder.verdict import barred, judge
+from rung.ladder.verdict import Unit, barred, judge
 from rung.ladder.watch import Together, Watch
 from rung.ledger import Ledger
 from rung.memory import PeakMemory
@@ -46,6 +48,7 @@ from rung.types import (
     BudgetSpent,
     Cost,
     DiskFull,
+    EndpointError,
     Example,
     ModelError,
     Prediction,
@@ -62,7 +65,7 @@ class Climb:
     """One climb in one run folder. ``run()`` starts it, or goes on with it."""
 
     task: Task
-    model: Model
+    model: LanguageModel
     folder: Path
     rungs: Sequence[Rung] = tuple(LADDER)
     all: bool = False  # do not stop at the first proven rung
@@ -84,7 +87,7 @@ class Climb:
                 f"another process is climbing in {self.folder}; wait for it, or type --run with another folder",
                 zh=f"另一个进程正在 {self.folder} 中攀登；请等它结束，或用 --run 指定别的文件夹",
             ) from None
-        self.ledger = Ledger(self.folder / "ledger.sqlite", weights=self.model.sha256, dtype=str(self.model.hf.dtype))
+        self.ledger = Ledger(self.folder / "ledger.sqlite", weights=self.model.sha256, dtype=self.model.dtype)
         try:
             self.ledger.claim(self._identity())
             if done.exists() and (result := json.loads(done.read_text(encoding="utf-8")))["complete"]:
@@ -95,6 +98,8 @@ class Climb:
             self.watch.interrupted()
             raise
         finally:
+            if isinstance(self.model, EndpointModel):
+                self.model.release()
             self.ledger.close()
             lock.release()
 
@@ -104,15 +109,36 @@ class Climb:
         self.left_out: list[dict[str, str]] = []  # candidates that could not be asked, and why
         self.budget.spent_before = sum(e["seconds"] for e in self.ledger.events("session"))
         self.budget.used_tokens = self.ledger.tokens()
+        if isinstance(self.model, EndpointModel):
+            self._prepare(self.model, self.budget)
         self.ledger.keep_examples("dev", self.task.dev)
         self.watch = Together(self.watch, ProgressFile(self.folder, budget_seconds=self.budget.left))
         names = [rung.name for rung in self.rungs]
         self.watch.started(task=self.task, rungs=names, target=self.task.target, run=self.folder)
+        if isinstance(self.model, EndpointModel):
+            self.watch.note(*self.model.asked().values())
         self._number, self._ticked = self.ledger.begin_session(), 0.0
         try:
             return self._walk()
         finally:
             self._tick(every=0.0)
+
+    def _prepare(self, model: EndpointModel, budget: Budget) -> None:
+        """Every answer goes into the ledger; what the endpoint offers is asked once; money is looked at before each call."""
+        budget.paid, model.client.allow = lambda: model.money, budget.check_money
+        known = self.ledger.get("endpoint")
+        self.ledger.claim({"endpoint": model.prepare(self.ledger, known)})
+
+    @property
+    def _unit(self) -> Unit:
+        """What rungs are compared in: nobody knows the operations of an endpoint."""
+        if not isinstance(self.model, EndpointModel):
+            return "flops"
+        return "money" if self.model.price is not None and self.model.price.of(1, 1) > 0 else "tokens"
+
+    @property
+    def _price(self) -> Price | None:
+        return self.model.price if isinstance(self.model, EndpointModel) else None
 
     def _tick(self, every: float = 1.0) -> None:
         """Keep the time spent, at most once in ``every`` seconds."""
@@ -142,6 +168,8 @@ class Climb:
                 except BudgetSpent as error:
                     spent, reason, standing = error, {"en": str(error), "zh": error.zh}, None
                 except DiskFull:  # nothing more can be kept: the same command goes on when there is room
+                    raise
+                except EndpointError:  # nothing more can be asked: the same command goes on when it answers again
                     raise
                 except UserError as error:  # this rung fails; the others climb on
                     status, reason, standing = "failed", {"en": str(error), "zh": error.zh}, None
@@ -185,7 +213,7 @@ class Climb:
         looks = sum(built[r.adaptation.name].looks if r.adaptation.name in built else 1 for r in tried)
         verdict = judge(best.marked, self.task.target, len(self.rungs), looks)
         save(best.adaptation, self.folder / "adaptations" / rung.name)
-        cost = rung_cost(best, tried, built)
+        cost = rung_cost(best, tried, built, self._price)
         cost.peak_bytes = memory.bytes
         cost.seconds_per_request = lone_latency(best, self.task, self.model, self.ledger)
         cost.bytes = folder_bytes(self.folder / "adaptations" / rung.name)
@@ -204,7 +232,7 @@ class Climb:
     def _ask(self, adaptation: Adaptation, hash: str, examples: Sequence[Example]) -> Marked:
         with ExitStack() as stack:
             marked = measure(
-                lambda: self._open(stack, adaptation), hash, self.task, examples, self.ledger, check=self._check,
+                lambda: self._open(stack, adaptation), hash, self.task, examples, self.ledger, check=self._check, workers=self.model.workers,
                 done=lambda done, total: self.watch.scored(adaptation.rung, adaptation.name, done, total, None),
             )  # fmt: skip
         result = marked.result() if len(examples) == len(self.task.dev) else None
@@ -214,10 +242,13 @@ class Climb:
     def _open(self, stack: ExitStack, adaptation: Adaptation) -> Answer:
         answer = stack.enter_context(opened(adaptation, self.model))
 
+        counting = threading.Lock()
+
         def counted(examples: Sequence[Example]) -> list[Prediction]:
             made = answer(examples)
             assert self.budget is not None
-            self.budget.used_tokens += sum(p.tokens_in + p.tokens_out for p in made)
+            with counting:
+                self.budget.used_tokens += sum(p.tokens_in + p.tokens_out for p in made)
             return made
 
         return counted
@@ -239,7 +270,7 @@ class Climb:
             "metric": self.task.metric,
             "target": str(self.task.target),
             "weights": self.model.sha256,
-            "dtype": str(self.model.hf.dtype),
+            "dtype": self.model.dtype,
             "seed": str(self.seed),
             "volume": str(self.volume),
             "rungs": ",".join(r.name for r in self.rungs) + (" all" if self.all else ""),
@@ -267,6 +298,11 @@ class Climb:
         task = self.task
         if task.kind not in rung.kinds or not rung.takes(task):
             return {"en": f"not for {task.kind} tasks", "zh": f"不适用于 {task.kind} 任务"}
+        if rung.weights and isinstance(self.model, EndpointModel):
+            return {
+                "en": "needs the model's weights or hidden states, which an endpoint does not give",
+                "zh": "需要模型的权重或隐藏状态，而远程接口不提供",
+            }
         if len(task.train) < rung.needs:
             return {
                 "en": f"needs {rung.needs} training examples, there are {len(task.train)}",
@@ -279,8 +315,14 @@ class Climb:
     def _finish(
         self, rows: list[dict[str, Any]], standings: list[Standing], spent: BudgetSpent | None
     ) -> dict[str, Any]:
-        chosen = decide(standings, self.task.target, self.volume)
+        chosen = decide(standings, self.task.target, self.volume, self._unit)
         assert self.budget is not None
+        test = None
+        if chosen and not spent:
+            try:
+                test = self._test(chosen[0].best)
+            except BudgetSpent as error:  # in money: it holds here too, and the test goes on with a larger one
+                spent = error
         result: dict[str, Any] = {
             "version": VERSION,
             "task": {
@@ -291,12 +333,14 @@ class Climb:
             },
             "target": self.task.target, "confidence": 0.95, "volume": self.volume,
             "max_forgetting": self.general.most, "rungs": rows,
-            "candidates": [candidate(s, r) for s in standings for r in s.runners],
+            "candidates": [candidate(s, r, self._price) for s in standings for r in s.runners],
             "chosen": chosen and chosen[1],
-            "test": self._test(chosen[0].best) if chosen and not spent else None,
+            "test": test,
             "model": {"name": self.model.name, "sha256": self.model.sha256},
+            "endpoint": self.model.as_json() if isinstance(self.model, EndpointModel) else None,
+            "unit": self._unit,
             "seed": self.seed,
-            "break_even": crossings(standings),
+            "break_even": crossings(standings, self._unit),
             "left_out": self.left_out,
             "budget": {"seconds": self.budget.seconds, "spent": self.budget.spent} if spent else None,
             "complete": spent is None,
@@ -316,14 +360,15 @@ class Climb:
         examples, at = open_seal(self.task, self.ledger, best.hash, self.folder)
         with ExitStack() as stack:
             marked = measure(
-                lambda: self._open(stack, best.adaptation), best.hash, self.task, examples, self.ledger
+                lambda: self._open(stack, best.adaptation), best.hash, self.task, examples, self.ledger,
+                workers=self.model.workers,
             )  # fmt: skip
         return {**interval(marked.result()), "opened_at": at}
 
 
 def default_folder(
     task: Task,
-    model: Model,
+    model: LanguageModel,
     rungs: Sequence[Rung],
     seed: int,
     everything: bool,
@@ -332,7 +377,7 @@ def default_folder(
 ) -> Path:
     """``runs/NAME-xxxxxxxx``: the same command finds its run again after an interruption; another one never does."""
     key = digest(
-        task.fingerprint, task.language, task.description, task.metric, task.target, model.sha256, str(model.hf.dtype),
+        task.fingerprint, task.language, task.description, task.metric, task.target, model.sha256, model.dtype,
         [r.name for r in rungs], seed, everything, volume,
         *([] if general is None else [general.fingerprint, general.share, general.most]),
     )  # fmt: skip
@@ -340,9 +385,12 @@ def default_folder(
 
 
 def _figure(runner: Runner) -> tuple[float, float]:
-    """Higher is better; among equals the one with fewer operations per request."""
+    """Higher is better; among equals the one with fewer operations per request, or tokens where those are not known."""
     asked = runner.marked.predictions
-    return runner.marked.result().value or 0.0, -sum(p.flops for p in asked) / max(1, len(asked))
+    spent = known_sum([p.flops for p in asked])
+    if spent is None:
+        spent = sum(p.tokens_in + p.tokens_out for p in asked)
+    return runner.marked.result().value or 0.0, -spent / max(1, len(asked))
 
 
 def _after(standings: Sequence[Standing]) -> dict[str, str] | None:

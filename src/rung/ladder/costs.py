@@ -5,40 +5,67 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
-from rung.engine import Model
+from rung.engine import EndpointModel, LanguageModel, weights_of
+from rung.engine.endpoint import Price
 from rung.evaluate import Forgetting, General, forgetting, latency
 from rung.ladder.race import Runner
 from rung.ledger import Ledger
 from rung.programs import opened
 from rung.rungs import Built
-from rung.types import Cost, Task
+from rung.types import Cost, Prediction, Task
 
 
-def rung_cost(best: Runner, runners: Sequence[Runner], built: Mapping[str, Built]) -> Cost:
+def rung_cost(
+    best: Runner, runners: Sequence[Runner], built: Mapping[str, Built], price: Price | None = None
+) -> Cost:
     """To build: training and search of *all* the rung's candidates; to run: the best one."""
     asked = [p for r in runners for p in r.marked.predictions]
     builds = [b.cost for b in built.values()]
     own = built.get(best.adaptation.name)
-    cost = candidate_cost(best, own.cost if own else Cost())
+    cost = candidate_cost(best, own.cost if own else Cost(), price)
     cost.build_seconds = sum(b.build_seconds for b in builds) + sum(p.seconds for p in asked)
-    cost.build_flops = sum(b.build_flops for b in builds) + sum(p.flops for p in asked)
+    cost.build_flops = known_sum([*(b.build_flops for b in builds), *(p.flops for p in asked)])
+    cost.build_tokens = sum(p.tokens_in + p.tokens_out for p in asked)
+    cost.build_money = money(asked, price)
     return cost
 
 
-def candidate_cost(runner: Runner, built: Cost) -> Cost:
-    """What it took to build this candidate, and its mean cost per request on dev."""
+def candidate_cost(runner: Runner, built: Cost, price: Price | None = None) -> Cost:
+    """What it took to build this candidate, and its mean cost per request on dev; ``price``: of an endpoint's tokens."""
     asked, n = runner.marked.predictions, max(1, len(runner.marked.predictions))
     cost = replace(built)
     cost.labels = built.labels or len(runner.adaptation.demonstrations)
     cost.tokens_per_request = sum(p.tokens_in + p.tokens_out for p in asked) / n
     cost.seconds_per_request = sum(p.seconds for p in asked) / n
-    cost.flops_per_request = sum(p.flops for p in asked) / n
+    flops, paid = known_sum([p.flops for p in asked]), money(asked, price)
+    cost.flops_per_request = None if flops is None else flops / n
+    cost.money_per_request = None if paid is None else paid / n
     return cost
 
 
-def lone_latency(best: Runner, task: Task, model: Model, ledger: Ledger) -> float | None:
-    """Seconds of a lone request; measured once and remembered, like everything that was measured."""
+def known_sum(values: Sequence[float | None]) -> float | None:
+    """The sum, or None where one of them is not known."""
+    known = [v for v in values if v is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def money(asked: Sequence[Prediction], price: Price | None) -> float | None:
+    """What these answers were billed, or None where no price is known."""
+    if price is None:
+        return None
+    return price.of(sum(p.tokens_in for p in asked), sum(p.tokens_out for p in asked))
+
+
+def lone_latency(best: Runner, task: Task, model: LanguageModel, ledger: Ledger) -> float | None:
+    """Seconds of a lone request; measured once and remembered, like everything that was measured.
+
+    An endpoint is not paid for that: its answers on dev carry their seconds.
+    """
+    if isinstance(model, EndpointModel):
+        each = [p.seconds for p in best.marked.predictions]
+        return median(each) if each else None
     key = f"latency {best.hash}"
     for event in ledger.events(key):
         return event["seconds"]
@@ -49,7 +76,7 @@ def lone_latency(best: Runner, task: Task, model: Model, ledger: Ledger) -> floa
     return seconds
 
 
-def measured_forgetting(best: Runner, general: General, model: Model, ledger: Ledger) -> Forgetting | None:
+def measured_forgetting(best: Runner, general: General, model: LanguageModel, ledger: Ledger) -> Forgetting | None:
     """What the adapter of ``best`` makes its model forget, measured once and remembered; None: no adapter hangs on the model."""
     adapter = Path(best.adaptation.adapter or "none")
     if not (adapter / "adapter_config.json").exists():  # a probe or n-grams leave the model alone
@@ -57,7 +84,7 @@ def measured_forgetting(best: Runner, general: General, model: Model, ledger: Le
     key = f"forgetting {best.hash} {general.fingerprint}"
     for event in ledger.events(key):
         return Forgetting.of_json(event["languages"])
-    found = forgetting(model, adapter, general.measured)
+    found = forgetting(weights_of(model), adapter, general.measured)
     ledger.event(key, {"languages": found.as_json()})
     return found
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rung.engine.endpoint import Price
 from rung.evaluate import Forgetting
 from rung.ladder.costs import candidate_cost
 from rung.ladder.race import Runner
-from rung.ladder.verdict import Verdict, break_even, cheapest_good, total_flops
+from rung.ladder.verdict import Unit, Verdict, break_even, cheapest_good, total_cost
 from rung.rungs import Built, Rung
 from rung.types import Adaptation, Cost, Result
 
@@ -61,8 +62,8 @@ def row(standing: Standing) -> dict[str, Any]:
     }
 
 
-def candidate(standing: Standing, runner: Runner) -> dict[str, Any]:
-    """One candidate of a rung, also one that stopped."""
+def candidate(standing: Standing, runner: Runner, price: Price | None = None) -> dict[str, Any]:
+    """One candidate of a rung, also one that stopped; ``price``: of a model behind an endpoint."""
     made = runner.adaptation
     built = standing.built.get(made.name)
     shots = made.selector.n if made.selector is not None else len(made.demonstrations)
@@ -74,7 +75,7 @@ def candidate(standing: Standing, runner: Runner) -> dict[str, Any]:
         "family": standing.families[runner.hash],
         "status": "finished" if runner.finished else "behind",
         "dev": interval(runner.marked.result()),
-        "cost": asdict(candidate_cost(runner, built.cost if built else Cost())),
+        "cost": asdict(candidate_cost(runner, built.cost if built else Cost(), price)),
         "notes": {**built.notes, "looks": built.looks} if built else {},
     }
 
@@ -92,7 +93,9 @@ def family(adaptation: Adaptation, rung: Rung, wave: str) -> str:
     return "calibrated" if adaptation.calibration is not None else "template"
 
 
-def decide(standings: Sequence[Standing], target: float | None, volume: int) -> tuple[Standing, dict[str, Any]] | None:
+def decide(
+    standings: Sequence[Standing], target: float | None, volume: int, unit: Unit = "flops"
+) -> tuple[Standing, dict[str, Any]] | None:
     """The cheapest proven rung; else the cheapest that is not significantly worse than the best. Barred ones do not count."""
     free = [s for s in standings if s.barred is None]
     if not free:
@@ -100,14 +103,14 @@ def decide(standings: Sequence[Standing], target: float | None, volume: int) -> 
     guarded, standings = len(free) < len(standings), free
     proven = [s for s in standings if s.proven]
     if proven:
-        taken = min(proven, key=lambda s: total_flops(s.cost, volume))
+        taken = min(proven, key=lambda s: total_cost(s.cost, volume, unit))
         limit, limit_zh = (" within --max-forgetting", "遗忘未超限、") if guarded else ("", "")
         why = {
             "en": f"{taken.rung.name} is the cheapest rung{limit} that provably meets the target",
             "zh": f"{taken.rung.name} 是{limit_zh}可证明达到目标的最便宜的方法",
         }
     else:
-        name, best = cheapest_good([(s.rung.name, s.best.marked, s.cost) for s in standings], volume)
+        name, best = cheapest_good([(s.rung.name, s.best.marked, s.cost) for s in standings], volume, unit)
         taken = next(s for s in standings if s.rung.name == name)
         why = why_chosen(name, best, target, taken.verdict, guarded)
     return taken, {
@@ -141,15 +144,15 @@ def why_chosen(name: str, best: str, target: float | None, verdict: Verdict, gua
     }
 
 
-def crossings(standings: Sequence[Standing]) -> list[dict[str, Any]]:
+def crossings(standings: Sequence[Standing], unit: Unit = "flops") -> list[dict[str, Any]]:
     """For every pair of rungs: after how many requests the one dearer to build has paid for itself."""
     found = []
     for a in standings:
         for b in standings:
-            requests = break_even(a.cost, b.cost)
+            requests = break_even(a.cost, b.cost, unit)
             if a is not b and requests is not None:
                 found.append(
-                    {"cheap_to_build": a.rung.name, "cheap_to_run": b.rung.name, "requests": requests, "unit": "flops"}
+                    {"cheap_to_build": a.rung.name, "cheap_to_run": b.rung.name, "requests": requests, "unit": unit}
                 )
     return found
 

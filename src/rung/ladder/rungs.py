@@ -22,6 +22,7 @@ LADDER: list[Rung] = [
         "examples chosen by meaning",
         "按语义挑选示例",
         needs=2,
+        weights=True,
     ),
     Rung(
         "few-shot-diverse",
@@ -38,16 +39,16 @@ LADDER: list[Rung] = [
         "a linear reader of the frozen states",
         "线性读取冻结模型的隐藏状态",
         kinds=("classify",),
-        needs=16,
+        needs=16, weights=True,
     ),
-    Rung("prompt-tuning", 4, trained.trained("prompt-tuning"), "trained word vectors", "训练出来的词向量", needs=16),
+    Rung("prompt-tuning", 4, trained.trained("prompt-tuning"), "trained word vectors", "训练出来的词向量", needs=16, weights=True),
     Rung(
         "p-tuning",
         4,
         trained.trained("p-tuning"),
         "word vectors that a network writes",
         "由小网络写出的词向量",
-        needs=16,
+        needs=16, weights=True,
     ),
     Rung(
         "prefix-tuning",
@@ -55,13 +56,13 @@ LADDER: list[Rung] = [
         trained.trained("prefix-tuning"),
         "keys and values a network writes",
         "由小网络写出的键值前缀",
-        needs=16,
+        needs=16, weights=True,
     ),
-    Rung("p-tuning-v2", 4, trained.trained("p-tuning-v2"), "trained keys and values", "训练出来的键值前缀", needs=16),
-    Rung("adapter", 5, trained.trained("adapter"), "small layers between the layers", "层间的小型适配器", needs=16),
-    Rung("lora", 5, trained.trained("lora"), "low-rank updates of the weights", "权重的低秩更新", needs=16),
-    Rung("qlora", 5, trained.trained("qlora"), "lora over a base in 4 bits", "4 位基座上的 LoRA", needs=16),
-    Rung("full", 5, trained.trained("full"), "all the weights", "全部权重", needs=16),
+    Rung("p-tuning-v2", 4, trained.trained("p-tuning-v2"), "trained keys and values", "训练出来的键值前缀", needs=16, weights=True),
+    Rung("adapter", 5, trained.trained("adapter"), "small layers between the layers", "层间的小型适配器", needs=16, weights=True),
+    Rung("lora", 5, trained.trained("lora"), "low-rank updates of the weights", "权重的低秩更新", needs=16, weights=True),
+    Rung("qlora", 5, trained.trained("qlora"), "lora over a base in 4 bits", "4 位基座上的 LoRA", needs=16, weights=True),
+    Rung("full", 5, trained.trained("full"), "all the weights", "全部权重", needs=16, weights=True),
 ]
 
 

@@ -17,6 +17,7 @@ from rung.task.metrics import METRICS
 from rung.types import Cost
 
 Status = Literal["proven", "likely", "missed", "measured"]
+Unit = Literal["flops", "money", "tokens"]  # in which rungs are called cheaper
 ALPHA = 0.05
 
 
@@ -63,25 +64,37 @@ def worse(a: Marked, b: Marked, alpha: float = ALPHA) -> bool:
     return paired_difference(a.parts(), b.parts(), combine, 1 - alpha)[2] < 0
 
 
-def total_flops(cost: Cost, volume: int) -> float:
-    """The one scale on which rungs are called cheaper: operations to build and to answer ``volume`` requests.
+def to_build(cost: Cost, unit: Unit) -> float:
+    """What building took, in ``unit``; 0 where it took nothing of that kind."""
+    return {"flops": cost.build_flops, "money": cost.build_money, "tokens": cost.build_tokens}[unit] or 0.0
 
-    Operations and not seconds, so that the same climb chooses the same adaptation on a busy machine.
+
+def to_ask(cost: Cost, unit: Unit) -> float:
+    """What a request takes, in ``unit``."""
+    each = {"flops": cost.flops_per_request, "money": cost.money_per_request, "tokens": cost.tokens_per_request}
+    return each[unit] or 0.0
+
+
+def total_cost(cost: Cost, volume: int, unit: Unit = "flops") -> float:
+    """The one scale on which rungs are called cheaper: what it takes to build and to answer ``volume`` requests.
+
+    Operations and not seconds, so that the same climb chooses the same adaptation on a busy machine. Nobody knows those of an
+    endpoint: there it is money, or tokens where nothing is paid.
     """
-    return cost.build_flops + volume * (cost.flops_per_request or 0.0)
+    return to_build(cost, unit) + volume * to_ask(cost, unit)
 
 
-def break_even(build: Cost, run: Cost) -> int | None:
+def break_even(build: Cost, run: Cost, unit: Unit = "flops") -> int | None:
     """Requests after which ``run`` (dearer to build, cheaper to ask) has paid for itself against ``build``."""
-    saved = (build.flops_per_request or 0.0) - (run.flops_per_request or 0.0)
-    dearer = run.build_flops - build.build_flops
+    saved = to_ask(build, unit) - to_ask(run, unit)
+    dearer = to_build(run, unit) - to_build(build, unit)
     return None if saved <= 0 or dearer <= 0 else int(-(-dearer // saved))
 
 
-def cheapest_good(measured: Sequence[tuple[str, Marked, Cost]], volume: int) -> tuple[str, str]:
+def cheapest_good(measured: Sequence[tuple[str, Marked, Cost]], volume: int, unit: Unit = "flops") -> tuple[str, str]:
     """(name of the choice, name of the best): the cheapest that is not significantly worse than the best."""
-    best = max(measured, key=lambda m: (m[1].result().value or 0.0, -total_flops(m[2], volume)))
-    for name, marked, _ in sorted(measured, key=lambda m: total_flops(m[2], volume)):
+    best = max(measured, key=lambda m: (m[1].result().value or 0.0, -total_cost(m[2], volume, unit)))
+    for name, marked, _ in sorted(measured, key=lambda m: total_cost(m[2], volume, unit)):
         if name == best[0] or not worse(marked, best[1]):
             return name, best[0]
     raise AssertionError("the best is never worse than itself")

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
-from rung.engine import Model
+from rung.engine import LanguageModel
 from rung.programs.control import majority, nearest, tfidf
 from rung.programs.direct import direct
 from rung.programs.probe import probe
 from rung.types import Adaptation, AdaptationError, Example, Prediction, digest
 
 Answer = Callable[[Sequence[Example]], list[Prediction]]
-Program = Callable[[Adaptation, Model], AbstractContextManager[Answer]]
+Program = Callable[[Adaptation, LanguageModel], AbstractContextManager[Answer]]
 
 PROGRAMS: dict[str, Program] = {
     "majority": majority,
@@ -28,7 +28,7 @@ PROGRAMS: dict[str, Program] = {
 
 
 @contextmanager
-def opened(adaptation: Adaptation, model: Model) -> Iterator[Answer]:
+def opened(adaptation: Adaptation, model: LanguageModel) -> Iterator[Answer]:
     """The adaptation's own answering function, its adapter attached while the context lasts.
 
     Raises AdaptationError for a program that this version does not have.

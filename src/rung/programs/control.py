@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from rung.engine import Model
+from rung.engine import LanguageModel
 from rung.types import Adaptation, Example, Prediction
 
 # analyzer, n-gram range: words carry English; characters, across word bounds too, carry Chinese and typos.
@@ -28,14 +28,14 @@ WORD = r"(?u)\w+"  # the default pattern drops words of one character
 
 
 @contextmanager
-def majority(adaptation: Adaptation, model: Model) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
+def majority(adaptation: Adaptation, model: LanguageModel) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
     """``parameters["answer"]`` for every input."""
     answer = str(adaptation.parameters["answer"])
     yield lambda examples: [Prediction(e.id, answer, answer) for e in examples]
 
 
 @contextmanager
-def tfidf(adaptation: Adaptation, model: Model) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
+def tfidf(adaptation: Adaptation, model: LanguageModel) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
     """The label with the highest linear score; the weights lie in the adapter folder."""
     assert adaptation.adapter is not None
     folder = Path(adaptation.adapter)
@@ -61,7 +61,7 @@ def tfidf(adaptation: Adaptation, model: Model) -> Iterator[Callable[[Sequence[E
 
 
 @contextmanager
-def nearest(adaptation: Adaptation, model: Model) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
+def nearest(adaptation: Adaptation, model: LanguageModel) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
     """The target of the pool's input with the highest TF-IDF cosine; ties go to the earlier one."""
     pool = adaptation.demonstrations
     vectorizers = fit_views([d.input for d in pool])

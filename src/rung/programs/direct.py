@@ -17,9 +17,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from rung.adapters import attached
-from rung.engine import ChoiceScores, Constraint, Generation, Model
+from rung.engine import ChoiceScores, Constraint, Generation, LanguageModel, Model, weights_of
 from rung.engine.choices import Normalise
 from rung.engine.score import common_prefix
+from rung.engine.usage import Usage
 from rung.incontext import make_selector
 from rung.prompts import Words, choice_texts, fit, read_answer, render_reasoning, stop_strings
 from rung.types import Adaptation, Decoding, Demonstration, Example, Prediction, Prompt
@@ -53,26 +54,31 @@ Steps = Generator[Call, Any, list[Prediction]]
 
 
 @contextmanager
-def direct(adaptation: Adaptation, model: Model) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
+def direct(adaptation: Adaptation, model: LanguageModel) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
     """See the module; the adapter, if any, is attached while the context lasts."""
-    with attached(model.hf, Path(adaptation.adapter) if adaptation.adapter else None):
+    if adaptation.adapter is None:
+        yield Direct(adaptation, model).answer
+        return
+    with attached(weights_of(model).hf, Path(adaptation.adapter)):
         yield Direct(adaptation, model).answer
 
 
 class Direct:
     """Answers by one adaptation on one model (a LoRA is merged while it is attached: it costs a request nothing)."""
 
-    def __init__(self, adaptation: Adaptation, model: Model):
+    def __init__(self, adaptation: Adaptation, model: LanguageModel):
         assert adaptation.prompt is not None
         self.adaptation, self.model = adaptation, model
         self.prompt: Prompt = adaptation.prompt
         self.words = Words.of(adaptation)
-        self.choices = choice_texts(self.prompt, self.words) if adaptation.kind == "classify" else []
+        labels = choice_texts(self.prompt, self.words) if adaptation.kind == "classify" else []
+        scored = bool(labels) and model.scores_labels(self.prompt.style)
+        self.choices = labels if scored else []
+        self.held = Constraint.labels(labels) if labels and not scored else None  # labels are written, and read
         self.picker = None
         if adaptation.selector is not None:
-            self.picker = make_selector(
-                adaptation.selector, adaptation.demonstrations, embedder(model, adaptation.adapter_sha256)
-            )
+            states = embedder(model, adaptation.adapter_sha256) if isinstance(model, Model) else None
+            self.picker = make_selector(adaptation.selector, adaptation.demonstrations, states)
 
     def answer(self, examples: Sequence[Example]) -> list[Prediction]:
         """Predictions in the order of ``examples``; raises ModelError when an input does not fit the context."""
@@ -94,7 +100,7 @@ class Direct:
         decoding = decoding or self.adaptation.decoding
         shown = self._fit([e.input for e in examples], decoding)
         reasons: list[str] | None = None
-        spent = [(0, 0, 0.0)] * len(examples)
+        spent = [Usage(0, 0, 0, 0.0)] * len(examples)
         if self.prompt.reasoning is not None:
             reasons, spent = yield from self._reason(examples, shown)
         texts = self._render(examples, shown, reasons)
@@ -105,18 +111,27 @@ class Direct:
         each = (time.perf_counter() - started) / max(1, len(examples))
         return [
             replace(
-                p, tokens_in=p.tokens_in + before[0], tokens_out=p.tokens_out + before[1], flops=p.flops + before[2],
-                calls=1 + (reasons is not None), seconds=each, shown=tuple(d.input for d in demos),
+                p, tokens_in=p.tokens_in + before.tokens_in, tokens_out=p.tokens_out + before.tokens_out,
+                flops=self._flops(p, before), calls=p.calls + before.calls, shown=tuple(d.input for d in demos),
+                seconds=p.seconds + before.seconds if p.seconds else each,  # an endpoint's are its own, without waiting
                 text=p.text if reasons is None else f"{reasons[i]}\n{p.text}",
             )
             for i, (p, before, demos) in enumerate(zip(made, spent, shown, strict=True))
         ]  # fmt: skip
 
+    def _flops(self, made: Prediction, before: Usage) -> float | None:
+        """Of the whole request: the calls before the one that ``made`` the answer too."""
+        if made.flops is None or not before.calls:
+            return made.flops
+        earlier = self.model.request_flops(before.tokens_in, before.tokens_out, before.tokens_out)
+        return None if earlier is None else made.flops + earlier
+
     def prefix(self) -> list[int]:
         """Tokens that its prompts begin with whatever the input: instruction, and demonstrations that are always shown."""
         one, other = (Example("", text, "") for text in ("a", "好"))
         shown = self._fit([one.input, other.input], self.adaptation.decoding) if self.picker is None else [(), ()]
-        first, second = (self.model.encode(text) for text in self._render([one, other], shown, None))
+        model = weights_of(self.model)
+        first, second = (model.encode(text) for text in self._render([one, other], shown, None))
         return first[: common_prefix(first, second)]
 
     def _render(
@@ -137,14 +152,14 @@ class Direct:
         else:
             wanted = [pool] * len(inputs)
         if self.choices:
-            longest = max(len(self.model.encode(c)) for c in self.choices)
+            longest = max(self.model.length(c) for c in self.choices)
         else:
             longest = decoding.max_tokens
         if self.prompt.reasoning is not None:
             longest += REASONING.max_tokens + 16  # and the lead of the answer
         return fit(
             self.prompt, self.words, inputs, wanted,
-            count=lambda texts: [len(self.model.encode(t)) for t in texts],
+            count=lambda texts: [self.model.length(t) for t in texts],
             context=self.model.context, reserve=longest,
             chat=self.model.chat if self.prompt.style == "chat" else None,
         )  # fmt: skip
@@ -160,13 +175,15 @@ class Direct:
             best = int(values.argmax())
             label = self.adaptation.labels[best]
             flops = self.model.request_flops(scores.prompt_tokens, sum(scores.tokens), len(self.choices))
+            text, valid, logs = self.choices[best].strip(), True, tuple(float(v) for v in values)
+            if scores.written:  # no label was among the likeliest tokens: what the model wrote may still be one
+                (label, valid), text = read_answer(self.prompt, "classify", scores.written, self.words), scores.written
+            took = scores.usage or Usage(scores.prompt_tokens, scores.tokens[best], 1, 0.0)
             made.append(
                 Prediction(
-                    e.id, label, self.choices[best].strip(), True, tuple(float(v) for v in values),
-                    scores.prompt_tokens, scores.tokens[best],
-                    flops=flops,
+                    e.id, label, text, valid, logs, took.tokens_in, took.tokens_out, took.calls, flops, took.seconds
                 )
-            )  # fmt: skip
+            )
         return made
 
     def _write(
@@ -178,33 +195,34 @@ class Direct:
             constraint = Constraint.json(adaptation.schema)
         if constraint is not None:
             decoding = replace(decoding, stop=())  # the grammar knows where the answer ends
+        constraint = constraint or self.held
         made = []
         found = yield Write(texts, decoding, constraint)
         for e, written in zip(examples, found, strict=True):
             output, valid = read_answer(self.prompt, adaptation.kind, written.text, self.words)
-            new = len(written.tokens)
+            took = written.usage or Usage(written.prompt_tokens, written.length, 1, 0.0)
+            flops = self.model.request_flops(took.tokens_in, took.tokens_out, took.tokens_out)
             made.append(
                 Prediction(
-                    e.id, output, written.text, valid, None, written.prompt_tokens, new,
-                    flops=self.model.request_flops(written.prompt_tokens, new, new),
+                    e.id, output, written.text, valid, None, took.tokens_in, took.tokens_out, took.calls, flops,
+                    took.seconds,
                 )
             )  # fmt: skip
         return made
 
     def _reason(
         self, examples: Sequence[Example], shown: Sequence[Sequence[Demonstration]]
-    ) -> Generator[Call, Any, tuple[list[str], list[tuple[int, int, float]]]]:
+    ) -> Generator[Call, Any, tuple[list[str], list[Usage]]]:
         texts = self._render(examples, shown, None)
         decoding = replace(REASONING, stop=("\n\n", *stop_strings(self.prompt)))
         reasons, spent = [], []
         for written in (yield Write(texts, decoding, final=False)):
             reasons.append(written.text.strip())
-            new = len(written.tokens)
-            spent.append((written.prompt_tokens, new, self.model.request_flops(written.prompt_tokens, new, new)))
+            spent.append(written.usage or Usage(written.prompt_tokens, written.length, 1, 0.0))
         return reasons, spent
 
 
-def ask(model: Model, call: Call) -> Found:
+def ask(model: LanguageModel, call: Call) -> Found:
     """A call made on one model."""
     if isinstance(call, Score):
         return model.score(call.texts, call.choices, offsets=call.offsets, normalise=call.normalise)

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from rung.adapters.linear_probe import Floats, LinearProbe
-from rung.engine import Model
+from rung.engine import LanguageModel, Model, weights_of
 from rung.engine.hidden import Pool
 from rung.prompts import Words, render
 from rung.types import Adaptation, AdaptationError, Example, Prediction, Prompt
@@ -22,12 +22,12 @@ POOLS: tuple[Pool, ...] = ("last", "mean")
 
 
 @contextmanager
-def probe(adaptation: Adaptation, model: Model) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
+def probe(adaptation: Adaptation, model: LanguageModel) -> Iterator[Callable[[Sequence[Example]], list[Prediction]]]:
     """The label that the probe of the adapter folder gives the most probability; nothing hangs on the model."""
     assert adaptation.adapter is not None and adaptation.prompt is not None
-    fitted = LinearProbe.load(Path(adaptation.adapter))
-    _check_fits(fitted, adaptation, model)
-    yield Probe(fitted, adaptation, model).answer
+    own, fitted = weights_of(model), LinearProbe.load(Path(adaptation.adapter))
+    _check_fits(fitted, adaptation, own)
+    yield Probe(fitted, adaptation, own).answer
 
 
 class Probe:

@@ -119,10 +119,21 @@ class Figures:
         return f"{value:.0f} {self._say('bytes' if value != 1 else 'byte', '字节')}"
 
     def amount(self, value: float | None, unit: str) -> str:
-        """A cost in its unit: "flops", "seconds" or "tokens"."""
+        """A cost in its unit: "flops", "seconds", "tokens" or "money"."""
         if unit == "flops":
             return self.flops(value)
+        if unit == "money":
+            return self.money(value)
         return self.seconds(value) if unit == "seconds" else self.tokens(value)
+
+    def money(self, value: float | None, currency: str = "") -> str:
+        """0.1234 -> "0.12"; small sums keep two digits that say something: 0.00042."""
+        if value is None:
+            return DASH
+        text = f"{value:,.2f}" if value >= 0.1 or value == 0 else f"{value:.2g}"
+        if "e" in text:
+            text = f"{value:.9f}".rstrip("0")
+        return f"{text} {currency}".rstrip()
 
     def tokens(self, value: float | None) -> str:
         """A mean number of tokens per request."""

@@ -22,7 +22,7 @@ from rung.report.charts.shots import orders
 from rung.report.figures import Figures
 from rung.report.prompt import shown_prompt
 from rung.report.run import Reads, answers, chosen_adaptation, open_ledger, read_result
-from rung.report.sentences import CONTROLS, rounded, three_sentences
+from rung.report.sentences import CONTROLS, rounded, spent_there, three_sentences
 from rung.report.tables import LISTED, Part, part_of
 from rung.types import Language
 
@@ -77,6 +77,7 @@ def words(language: Language) -> dict[str, Any]:
         "what": {r.name: text.pick((r.what, r.what_zh), language) for r in LADDER},
         "cap": lambda words: words[:1].upper() + words[1:],
         "rounded": rounded,
+        "spent_there": spent_there,
         "LONG": LONG,
     }
 

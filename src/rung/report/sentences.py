@@ -133,11 +133,35 @@ def _cost_and_next(result: Mapping[str, Any], language: Language) -> str:
     if result["chosen"] is None:
         return _continue(result, language)
     en, zh = _next(result)
-    cost = _cost(rung_row(result, result["chosen"]["rung"])["cost"], language)
+    cost = _cost(rung_row(result, result["chosen"]["rung"])["cost"], language, currency_of(result))
     return _say(language, f"{cost}; {en}.", f"{cost}；{zh}。")
 
 
-def _cost(cost: Row, language: Language) -> str:
+def currency_of(result: Mapping[str, Any]) -> str:
+    """Of an endpoint's price; "" where there is none."""
+    price = (result.get("endpoint") or {}).get("price")
+    return price["currency"] if price else ""
+
+
+def spent_there(endpoint: Mapping[str, Any], language: Language) -> str:
+    """Calls, tokens and money of all sessions; attempts that broke off apart."""
+    figures, price = Figures(language), endpoint["price"]
+    calls, read, wrote = (figures.count(endpoint[key]) for key in ("calls", "tokens_in", "tokens_out"))
+    said = _say(language, f"{calls} answers, {read} tokens in, {wrote} out", f"{calls} 次应答，输入 {read}、输出 {wrote} 词元")
+    if endpoint["lost_calls"]:
+        lost = figures.count(endpoint["lost_calls"])
+        said += _say(
+            language,
+            f"; {lost} attempts broke off and may have been billed (at most {figures.count(endpoint['lost_tokens'])} tokens)",
+            f"；{lost} 次尝试中断，可能已计费（至多 {figures.count(endpoint['lost_tokens'])} 词元）",
+        )
+    if price is None:
+        return said + _say(language, "; no price is known", "；价格未知")
+    paid = figures.money(endpoint["money"], price["currency"])
+    return said + _say(language, f"; at most {paid}", f"；至多 {paid}")
+
+
+def _cost(cost: Row, language: Language, currency: str = "") -> str:
     figures, join = Figures(language), _say(language, ", ", "、")
     request = [
         _say(
@@ -149,6 +173,13 @@ def _cost(cost: Row, language: Language) -> str:
         else "",
         figures.seconds(cost["seconds_per_request"]) if cost["seconds_per_request"] is not None else "",
         figures.flops(cost["flops_per_request"]) if cost["flops_per_request"] else "",
+        _say(
+            language,
+            f"{figures.money(1000 * cost['money_per_request'], currency)} for 1,000",
+            f"每千次 {figures.money(1000 * cost['money_per_request'], currency)}",
+        )
+        if cost.get("money_per_request")
+        else "",
     ]
     paid = join.join(part for part in request if part)
     built = figures.seconds(cost["build_seconds"])

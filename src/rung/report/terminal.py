@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rung.report.figures import DASH, Figures
-from rung.report.sentences import three_sentences
+from rung.report.sentences import spent_there, three_sentences
 from rung.report.text import LANGUAGES, STATUS, UNITS, term, word
 from rung.types import Language
 
@@ -24,6 +24,7 @@ STYLES = {
     "not-reached": "dim",
 }
 FAINT = ("skipped", "not-reached")
+KEYS = {unit: f"{unit}_per_request" for unit in UNITS}
 
 __all__ = ["rung_cells", "rung_table", "summary", "three_sentences"]
 
@@ -31,18 +32,27 @@ __all__ = ["rung_cells", "rung_table", "summary", "three_sentences"]
 def summary(result: Mapping[str, Any], language: Language) -> RenderableType:
     """The three sentences and the ladder as something that ``rich`` prints."""
     sentences = [Padding(Text(sentence), (0, 0, 1, 2)) for sentence in three_sentences(result, language)]
-    table = rung_table(language)
+    unit = result.get("unit", "flops")
+    table = rung_table(language, unit)
     chosen = result["chosen"]["rung"] if result["chosen"] else None
     for row in result["rungs"]:
         table.add_row(
-            *rung_cells(row, language, chosen=row["name"] == chosen), style="dim" if row["status"] in FAINT else ""
+            *rung_cells(row, language, unit, chosen=row["name"] == chosen), style="dim" if row["status"] in FAINT else ""
         )
     reasons = [
         Text(f"  {row['name']}{_say(language, ': ', '：')}{row['reason'][language]}", style="dim")
         for row in result["rungs"]
         if row["reason"]
     ]
-    return Group(Text(), *sentences, table, *reasons, *forgetting_lines(result, language))
+    return Group(Text(), *sentences, table, *reasons, *forgetting_lines(result, language), *endpoint_lines(result, language))
+
+
+def endpoint_lines(result: Mapping[str, Any], language: Language) -> list[Text]:
+    """How an endpoint was asked, and what it took."""
+    if not (found := result.get("endpoint")):
+        return []
+    said = [found["asked"][language], spent_there(found, language)]
+    return [Text(f"  {line}", style="dim") for line in said]
 
 
 def forgetting_lines(result: Mapping[str, Any], language: Language) -> list[Text]:
@@ -69,7 +79,9 @@ def rung_table(language: Language, unit: str = "flops") -> Table:
     return table
 
 
-def rung_cells(row: Mapping[str, Any], language: Language, *, chosen: bool = False) -> list[RenderableType]:
+def rung_cells(
+    row: Mapping[str, Any], language: Language, unit: str = "flops", *, chosen: bool = False
+) -> list[RenderableType]:
     """The cells of one row of ``result["rungs"]`` for :func:`rung_table`."""
     figures = Figures(language)
     verdict = Text(term(STATUS, row["status"], language), style=STYLES.get(row["status"], ""))
@@ -86,7 +98,7 @@ def rung_cells(row: Mapping[str, Any], language: Language, *, chosen: bool = Fal
         Text(row["name"], style="bold" if chosen else ""),
         str(row["candidates"]) if row["candidates"] else DASH,
         figures.interval(row["dev"]),
-        figures.flops(row["cost"]["flops_per_request"]) if row["cost"] else DASH,
+        figures.amount(row["cost"][KEYS[unit]], unit) if row["cost"] else DASH,
         verdict,
     ]
 

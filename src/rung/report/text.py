@@ -65,10 +65,13 @@ UNITS: dict[str, Pair] = {
     "flops": ("FLOPs per request", "每次请求的 FLOPs"),
     "seconds": ("seconds per request", "每次请求的秒数"),
     "tokens": ("tokens per request", "每次请求的词元数"),
+    "money": ("money per request", "每次请求的金额"),
 }
 TOTALS: dict[str, Pair] = {
     "flops": ("total FLOPs, build included", "总 FLOPs（含构建）"),
     "seconds": ("total seconds, build included", "总秒数（含构建）"),
+    "tokens": ("total tokens, build included", "总词元数（含构建）"),
+    "money": ("total money, build included", "总金额（含构建）"),
 }
 
 WORDS: dict[str, Pair] = {

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.documents import Document, text_documents
-from rung.engine import Model
+from rung.engine import LanguageModel, Model, weights_of
 from rung.evaluate import General, shipped_general
 from rung.prompts import TEMPLATES, Words, answer_text
 from rung.types import Adaptation, Cost, Decoding, Demonstration, Kind, ModelRef, Prompt, Task
@@ -57,6 +57,7 @@ class Rung:
     needs: int = 0
     takes: Callable[[Task], bool] = lambda task: True  # a finer condition than the kind
     model: bool = True  # False: a control, no language model is asked
+    weights: bool = False  # it trains the model or reads its hidden states: not on an endpoint
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Context:
     """The world as a rung sees it. The test split stays sealed; dev serves early stopping alone, and each look counts."""
 
     task: Task
-    model: Model
+    model: LanguageModel
     folder: Path  # where trained candidates are kept: folder / rung / candidate
     seed: int
     general: General = field(default_factory=shipped_general)
@@ -77,6 +78,11 @@ class Context:
     keep_failed: Callable[[str, Built], None] = lambda name, built: None  # what was spent on it counts; notes: "failed"
     failed: Callable[[str, str, str], None] = lambda name, en, zh: None  # a candidate is left out, and why
     check: Callable[[], None] = lambda: None  # raises BudgetSpent
+
+    @property
+    def weights(self) -> Model:
+        """The model itself, for rungs that train it or read its states."""
+        return weights_of(self.model)
 
     @property
     def leader(self) -> Adaptation | None:
@@ -107,7 +113,7 @@ class Context:
         """The general text that is mixed into training, in rows; none where no share was asked for."""
         if not self.general.share:
             return []
-        return text_documents(self.model, self.general.mixed, min(ROW, self.model.context // 2))
+        return text_documents(self.weights, self.general.mixed, min(ROW, self.model.context // 2))
 
     @cached_property
     def decoding(self) -> Decoding:
@@ -115,7 +121,7 @@ class Context:
         if self.task.kind == "classify" or not self.task.train:
             return Decoding()
         words, prompt = Words.of(self.task), self.templates[0]
-        longest = max(len(self.model.encode(answer_text(prompt, words, e.target))) for e in self.task.train)
+        longest = max(self.model.length(answer_text(prompt, words, e.target)) for e in self.task.train)
         return Decoding(max_tokens=min(longest + longest // 4 + 4, self.model.context // 2))
 
     def adaptation(self, name: str, **fields: Any) -> Adaptation:

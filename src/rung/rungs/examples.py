@@ -68,7 +68,7 @@ def possible(context: Context) -> list[int]:
 
     What does not fit for a long input is left out for that input alone (``rung.prompts.fit``), never cut.
     """
-    lengths = sorted(len(context.model.encode(d.input + d.target)) + 8 for d in context.pool)
+    lengths = sorted(context.model.length(d.input + d.target) + 8 for d in context.pool)
     if not lengths:
         return []
     typical = lengths[len(lengths) // 2]

@@ -26,9 +26,9 @@ Place = tuple[Pool, int]  # which state is read
 
 def linear_probe(context: Context) -> Iterator[Wave]:
     """Probes of every place under the bare template, then under the best hard prompt where that is another one."""
-    layers = spread(context.model.shape.layers)
+    layers = spread(context.weights.shape.layers)
     for prompt in dict.fromkeys((context.templates[0], context.prompt)):
-        with sharing(context.model, layers) as shared:  # its dev states serve all candidates of the wave
+        with sharing(context.weights, layers) as shared:  # its dev states serve all candidates of the wave
             yield Wave(train(context, prompt, shared))
 
 
@@ -55,7 +55,7 @@ def train(context: Context, prompt: Prompt, shared: Shared) -> list[Adaptation]:
 
 def fit_all(context: Context, prompt: Prompt, shared: Shared, wanted: list[Place]) -> None:
     """Fit and keep probes of the ``wanted`` places. The forward over the training split is theirs in equal parts."""
-    task, model = context.task, context.model
+    task, model = context.task, context.weights
     texts = probed_texts(prompt, Words.of(task), [e.input for e in task.train], model)
     labels = np.array([task.labels.index(e.target) for e in task.train])
     started, flops = time.perf_counter(), model.meter.flops

@@ -61,6 +61,7 @@ def calibrated(context: Context) -> Iterator[Wave]:
         or leader is None
         or leader.prompt is None
         or leader.prompt.reasoning is not None
+        or not context.model.scores_labels(leader.prompt.style)  # an endpoint that gives no log-probabilities
     ):
         return
     free = CONTENT_FREE[context.task.language]
@@ -82,4 +83,6 @@ def calibrated(context: Context) -> Iterator[Wave]:
 def label_scores(context: Context, adaptation: Adaptation, inputs: tuple[str, ...] | list[str]) -> np.ndarray:
     """Label log-probabilities [n_inputs, n_labels], each input asked alone: offsets then never depend on a batch."""
     with opened(adaptation, context.model) as answer:
+        if context.model.workers > 1:  # alone each, and side by side
+            return np.array([p.scores for p in answer(as_examples(inputs))])
         return np.array([answer(as_examples([text]))[0].scores for text in inputs])

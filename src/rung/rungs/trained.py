@@ -111,7 +111,7 @@ def trained(method: str) -> Propose:
         rate = made[context.leader.name].rate
         others = []
         if recipe.soft:
-            start = tuple(context.model.encode(words_of(context, found)))
+            start = tuple(context.weights.encode(words_of(context, found)))
             others.append(Trial(bare, rate, replace(recipe.config, start=start), warm=True))
         if found != bare:
             others.append(Trial(found, rate, recipe.config))
@@ -171,7 +171,7 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
             context.check()
 
         found = finetune(
-            context.model, documents(context, trial.prompt, context.task.train), trial.config, settings,
+            context.weights, documents(context, trial.prompt, context.task.train), trial.config, settings,
             general=context.general_documents, evaluate=watcher(context, trial.prompt), folder=folder,
             seed=context.seed, on_step=on_step,
             until=None if whole else settings.interval(count),
@@ -211,9 +211,9 @@ def documents(context: Context, prompt: Prompt, examples: Sequence[Example]) -> 
     answers, sources = [answer_text(prompt, words, e.target) for e in examples], [e.source for e in examples]
     if context.task.kind == "classify":
         options = choice_texts(prompt, words)
-        return choices(context.model, texts, answers, [options] * len(examples), sources=sources)
-    end = context.model.tokenizer.eos_token_id
-    return answer_documents(context.model, texts, answers, end=end, sources=sources)
+        return choices(context.weights, texts, answers, [options] * len(examples), sources=sources)
+    end = context.weights.tokenizer.eos_token_id
+    return answer_documents(context.weights, texts, answers, end=end, sources=sources)
 
 
 def taught(context: Context, teacher: Adaptation, prompt: Prompt, examples: Sequence[Example]) -> list[Choice]:
@@ -239,7 +239,7 @@ def watcher(context: Context, prompt: Prompt) -> Callable[[], float] | None:
     if context.task.kind == "classify":
         return lambda: label_figure(context, prompt, examples)
     kept = documents(context, prompt, examples)
-    return lambda: -answer_loss(context.model, kept)
+    return lambda: -answer_loss(context.weights, kept)
 
 
 def label_figure(context: Context, prompt: Prompt, examples: Sequence[Example]) -> float:

@@ -31,8 +31,8 @@ from rung.types import Language
 
 LINES = 6  # more lines cannot be told apart
 STEPS = 60
-BUILD = {"flops": "build_flops", "seconds": "build_seconds"}
-REQUEST = {"flops": "flops_per_request", "seconds": "seconds_per_request"}
+BUILD = {unit: f"build_{unit}" for unit in ("flops", "seconds", "tokens", "money")}
+REQUEST = {unit: f"{unit}_per_request" for unit in BUILD}
 Row = Mapping[str, Any]
 
 
@@ -66,7 +66,7 @@ def break_even_chart(result: Mapping[str, Any], language: Language) -> Figure | 
 def _total(cost: Row, unit: str, requests: float) -> float | None:
     """Build plus requests, or None where a request was not measured or all of it is nothing (a logarithm has no 0)."""
     each = cost[REQUEST[unit]]
-    return None if each is None else (cost[BUILD[unit]] + requests * each) or None
+    return None if each is None else ((cost[BUILD[unit]] or 0.0) + requests * each) or None
 
 
 def _chart(result: Mapping[str, Any], found: Sequence[Row], size: Size, language: Language) -> alt.LayerChart:

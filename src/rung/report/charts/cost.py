@@ -30,7 +30,10 @@ from rung.report.text import METRICS, UNITS, term, word
 from rung.types import Language
 
 Span = tuple[float, float]
-KEYS = {"flops": "flops_per_request", "seconds": "seconds_per_request", "tokens": "tokens_per_request"}
+KEYS = {
+    "flops": "flops_per_request", "money": "money_per_request", "seconds": "seconds_per_request",
+    "tokens": "tokens_per_request",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,16 @@ class Point:
 
 
 def common_unit(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The unit in which most of the measured rungs are known: FLOPs before seconds before tokens at a draw."""
-    return max(KEYS, key=lambda unit: sum(row["cost"][KEYS[unit]] is not None for row in rows))
+    """The unit in which most of the measured rungs are known: FLOPs before money, seconds and tokens at a draw.
+
+    Money counts only where something is paid.
+    """
+
+    def known(unit: str) -> int:
+        costs = [row["cost"].get(KEYS[unit]) for row in rows]
+        return 0 if unit == "money" and not any(costs) else sum(cost is not None for cost in costs)
+
+    return max(KEYS, key=known)
 
 
 def points_of(rows: Sequence[Mapping[str, Any]], unit: str) -> list[Point]:
@@ -55,7 +66,7 @@ def points_of(rows: Sequence[Mapping[str, Any]], unit: str) -> list[Point]:
     found = [
         (row["name"], row["cost"][KEYS[unit]], row["dev"])
         for row in rows
-        if row["dev"] and row["dev"]["value"] is not None and row["cost"][KEYS[unit]] is not None
+        if row["dev"] and row["dev"]["value"] is not None and row["cost"].get(KEYS[unit]) is not None
     ]
     points = [Point(name, cost, d["value"], d["low"], d["high"]) for name, cost, d in found]
     return [
