@@ -11,7 +11,6 @@ found and what to type, in English and (where given) in Chinese::
         ├── ModelError         a model folder, a tokenizer, an architecture, a context that is too short
         ├── AdaptationError    an adaptation folder: missing, tampered with, or for another base model
         ├── EndpointError      an endpoint that does not answer, refuses the key, or has not the model
-        ├── EndpointError      an endpoint that does not answer, refuses the key, or has not the model
         ├── DiskFull           no room for what was to be written; what was there before is whole
         └── BudgetSpent        the time, token or money budget is spent (the climb catches it)
 """
@@ -51,10 +50,6 @@ class AdaptationError(UserError):
 
 class DiskFull(UserError):
     """The disk is full. What was being written is gone again; what stood there before is whole."""
-
-
-class EndpointError(UserError):
-    """An endpoint that does not answer, refuses the key, or has not the model: nothing can be asked there now."""
 
 
 class EndpointError(UserError):

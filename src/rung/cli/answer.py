@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from rung.cli.endpoint import ApiKeyEnv, Attempts, BaseUrl, Concurrency, Context, FirstWait, Prices, Timeout
-from rung.cli.endpoint import ApiKeyEnv, Attempts, BaseUrl, Concurrency, Context, FirstWait, Prices, Timeout
 from rung.cli.options import (
     BatchSize,
     Dtype,
@@ -40,7 +39,6 @@ def predict(
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Answer new inputs by an adaptation: one answer a line, or with --json one object a line."""
-    from rung.evaluate import in_order
     from rung.evaluate import in_order
     from rung.programs import as_examples, opened
     from rung.task import load_inputs

@@ -13,7 +13,6 @@ import typer
 import typer.core
 
 from rung.cli.endpoint import endpoint_of
-from rung.cli.endpoint import endpoint_of
 from rung.types import DataError, Language, UserError
 
 app = typer.Typer(

@@ -174,41 +174,6 @@ def in_order(program: Answer, examples: Sequence[Example], workers: int) -> Iter
             turn += 1
 
 
-def arriving(
-    program: Answer, examples: Sequence[Example], workers: int, check: Callable[[], None] = lambda: None
-) -> Iterator[tuple[Example, Prediction]]:
-    """Each example with its prediction, as they arrive; ``workers`` of them are under way at once.
-
-    The first error ends it, and so does one of ``check``, which runs before each example: what is under way then is waited for,
-    as it may have been paid, and the error is raised behind it.
-    """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="answer")
-    waiting: dict[Future[list[Prediction]], Example] = {}
-    coming, ended = iter(examples), None
-    try:
-        while True:
-            while ended is None and len(waiting) < workers and (example := next(coming, None)) is not None:
-                try:
-                    check()
-                except UserError as error:
-                    ended = error
-                else:
-                    waiting[pool.submit(program, [example])] = example
-            if not waiting:
-                break
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                example = waiting.pop(future)
-                error = future.exception()
-                if error is None:
-                    yield example, future.result()[0]
-                elif ended is None or isinstance(ended, BudgetSpent):  # another error says more than a spent budget
-                    ended = error  # type: ignore[assignment]
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    if ended is not None:
-        raise ended
-
-
 def latency(answer: Answer, examples: Sequence[Example], most: int = 5) -> float | None:
     """Median seconds of one request alone, over the first few examples; None without any."""
     seconds = []
