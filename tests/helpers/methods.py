@@ -11,6 +11,7 @@ from rung.adapters import (
     PromptTuningConfig,
     PTuningConfig,
     PTuningV2Config,
+    StackConfig,
     attach,
     save,
 )
@@ -20,6 +21,8 @@ METHODS = {
     "adapter": BottleneckConfig(4), "parallel": BottleneckConfig(4, placement="parallel", scale=2.0),
     "houlsby": BottleneckConfig(4, placement="houlsby"), "prompt": PromptTuningConfig(3), "p-tuning": PTuningConfig(4),
     "prefix": PrefixTuningConfig(5), "v2": PTuningV2Config(2), "v2-long": PTuningV2Config(70),
+    "prompt + dora": StackConfig(PromptTuningConfig(3), LoraConfig(rank=2, dora=True)),
+    "v2 + adapter": StackConfig(PTuningV2Config(2), BottleneckConfig(4)),
 }  # fmt: skip
 
 

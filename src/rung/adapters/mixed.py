@@ -23,15 +23,15 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from rung.adapters import attach_folder, dora
+from rung.adapters import attach_folder, dora, method_of, stack
 from rung.adapters.bottleneck import BottleneckHandle, BottleneckLayer
-from rung.adapters.full import TYPE as FULL
 from rung.adapters.lora import LoraHandle, LoraLayer, refuse_second
-from rung.adapters.peft_format import read_config
-from rung.adapters.quantised import read_form
 from rung.adapters.soft import SoftHandle
+from rung.adapters.stack import StackHandle
 from rung.engine.trunk import ADDED, PREFIX
 from rung.types import AdaptationError
+
+WHY_ALONE = {"full": ("weights of its own", "自己的一整套权重"), "qlora": ("its base in 4 bits", "4 位的基座")}
 
 
 @dataclass
@@ -182,23 +182,28 @@ def _worn(hf: PreTrainedModel, folder: Path) -> Worn:
     """The adapter of ``folder``, taken off again: only its numbers are wanted."""
     _check_shares(folder)
     handle = attach_folder(hf, folder)
-    if isinstance(handle, SoftHandle):
-        handle.merge()
+    handle.merge()  # a soft prompt's keys and values are those of the layers that it is stacked with
+    worn = Worn()
+    for part in (handle.layers, handle.soft) if isinstance(handle, StackHandle) else (handle,):
+        if isinstance(part, SoftHandle):
+            worn.soft = part
+        elif isinstance(part, BottleneckHandle):
+            worn.networks, worn.added = part.layers, part.matrices
+        else:
+            assert isinstance(part, LoraHandle)
+            part.unmerge()
+            worn.loras = part.layers
     handle.detach()
-    if isinstance(handle, SoftHandle):
-        return Worn(soft=handle)
-    if isinstance(handle, BottleneckHandle):
-        return Worn(networks=handle.layers, added=handle.matrices)
-    assert isinstance(handle, LoraHandle)
-    lengths = {n: dora.norms(layer.whole()) for n, layer in handle.layers.items() if layer.magnitude is not None}
-    return Worn(handle.layers, lengths)
+    worn.lengths = {n: dora.norms(x.whole()) for n, x in worn.loras.items() if x.magnitude is not None}
+    return worn
 
 
 def _check_shares(folder: Path) -> None:
-    full = read_config(folder)["peft_type"] == FULL
-    if full or read_form(folder) is not None:
-        method = "full" if full else "qlora"
-        why, why_zh = ("weights of its own", "自己的一整套权重") if full else ("its base in 4 bits", "4 位的基座")
+    method = method_of(folder)
+    if method == "stack":
+        _check_shares(folder / stack.LAYERS)
+    if method in ("full", "qlora"):
+        why, why_zh = WHY_ALONE[method]
         raise AdaptationError(
             f"the adapter in {folder} ({method}) needs {why}, so it cannot share a base with others; "
             "answer by it alone (rung predict), or train lora instead",
