@@ -1,0 +1,94 @@
+"""What comes back from the engine, in the API's words: whole, or chunk by chunk."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from rung.engine.jobs import Token
+from rung.serve import answers
+from rung.serve.asked import Answer, Ended
+from rung.serve.bodies import Common
+from rung.serve.service import Service
+
+
+class Telling:
+    """Answers in the API's words."""
+
+    def __init__(self, service: Service, body: Common, chat: bool):
+        self.service, self.body, self.chat = service, body, chat
+        self.n = body.n or 1
+        self.began = time.perf_counter()
+        self.id = f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}"
+        self.created = int(time.time())
+
+    def head(self, object: str) -> dict[str, Any]:
+        return {"id": self.id, "object": object, "created": self.created, "model": self.body.model}
+
+    def whole(self, ended: Sequence[Ended]) -> dict[str, Any]:
+        choices = [a for each in ended for a in each.answers]
+        told = [answers.choice(i, a, self.logprobs(a, a.tokens), chat=self.chat) for i, a in enumerate(choices)]
+        return {
+            **self.head("chat.completion" if self.chat else "text_completion"),
+            "choices": told,
+            "usage": answers.usage(ended),
+        }
+
+    def logprobs(self, answer: Answer | None, tokens: Sequence[Token] | None, offset: int = 0) -> dict[str, Any] | None:
+        wanted = self.body.logprobs if self.chat else self.body.logprobs is not None  # type: ignore[attr-defined]
+        if not wanted:
+            return None
+        if answer is not None and answer.scores is not None:
+            return answers.label_logprobs(answer, self.tops, chat=self.chat)
+        if tokens is None:
+            return None
+        if self.chat:
+            return answers.chat_logprobs(self.service.shown, tokens)
+        return answers.plain_logprobs(self.service.shown, tokens, offset)
+
+    @property
+    def tops(self) -> int:
+        return (self.body.top_logprobs if self.chat else self.body.logprobs) or 0  # type: ignore[attr-defined]
+
+    def chunk(self, index: int, text: str | None, finish: str | None, logprobs: dict[str, Any] | None) -> bytes:
+        choice: dict[str, Any] = {"index": index, "logprobs": logprobs, "finish_reason": finish}
+        if self.chat:
+            choice["delta"] = {} if text is None else {"content": text}
+        else:
+            choice["text"] = text or ""
+        return event({**self.head("chat.completion.chunk" if self.chat else "text_completion"), "choices": [choice]})
+
+    def opening(self, index: int) -> bytes:
+        choice = {
+            "index": index,
+            "delta": {"role": "assistant", "content": ""},
+            "logprobs": None,
+            "finish_reason": None,
+        }
+        return event({**self.head("chat.completion.chunk"), "choices": [choice]})
+
+    def closing(self, ended: Sequence[Ended]) -> bytes:
+        told = {**self.head("chat.completion.chunk" if self.chat else "text_completion"), "choices": []}
+        return event({**told, "usage": answers.usage(ended)})
+
+    def first(self) -> None:
+        self.service.metrics.first.labels(self.body.model).observe(time.perf_counter() - self.began)
+
+    def count(self, ended: Sequence[Ended]) -> None:
+        metrics, used = self.service.metrics, answers.usage(ended)
+        metrics.seconds.labels(self.body.model).observe(time.perf_counter() - self.began)
+        cached = used["prompt_tokens_details"]["cached_tokens"]
+        for kind, number in (
+            ("read", used["prompt_tokens"] - cached),
+            ("cached", cached),
+            ("written", used["completion_tokens"]),
+        ):
+            metrics.tokens.labels(self.body.model, kind).inc(number)
+        metrics.requests.labels(self.body.model, "chat" if self.chat else "completions").inc()
+
+
+def event(told: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n\n"
