@@ -22,6 +22,8 @@ from rung.ladder import alive
 from rung.pages.runs import Run
 from rung.types import UserError
 
+COMMAND = (sys.executable, "-m", "rung", "climb")
+
 
 @dataclass
 class Climbs:
@@ -74,7 +76,7 @@ class Climbs:
         self.reap()
         with (folder / "climb.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", "rung", "climb", *arguments],
+                [*COMMAND, *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.children.append(child)

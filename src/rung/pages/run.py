@@ -95,7 +95,7 @@ def _read(run: Run, language: Language, unit: str, power: int) -> dict[str, Any]
     """Everything that the page of an ended climb shows."""
     result = run.finished()
     measured = [row for row in result["rungs"] if row["dev"]]
-    units = [u for u in KEYS if sum(row["cost"][KEYS[u]] is not None for row in measured) > 1]
+    units = [u for u in KEYS if sum(row["cost"].get(KEYS[u]) is not None for row in measured) > 1]
     unit = unit if unit in units else common_unit(measured) if measured else "flops"
     power = power if 0 <= power <= 80 else round(10 * math.log10(max(1, result["volume"])))
     volume = rounded(10 ** (power / 10))

@@ -61,8 +61,9 @@ class Run:
 
     @cached_property
     def process(self) -> Mapping[str, Any] | None:
-        """The process that climbs in it now."""
-        for body in (self.launch, self.progress):
+        """The process that climbs in it now: a program that goes on after its climb has ended climbs no more."""
+        ended = self.progress is not None and self.progress["ended"] is not None
+        for body in (self.launch, None if ended else self.progress):
             if body is not None and alive(body.get("process", {})):
                 return body["process"]
         return None
