@@ -32,6 +32,13 @@ def on_hub(model: Model) -> bool:
     return model.name.count("/") == 1 and not Path(model.name).expanduser().exists()
 
 
+def named(model: Model, folder: Path) -> str:
+    """How a program that runs in an export's ``folder`` finds the base: by its name, in the copy there, or where it lies."""
+    if on_hub(model):
+        return model.name
+    return BASE if (folder / BASE).is_dir() else str(folder_of(model).resolve())
+
+
 def copy(source: Path, target: Path, *, weights: bool = True) -> None:
     """Copy a model's files as they are; without ``weights`` the configuration and the tokenizer only."""
     target.mkdir(parents=True, exist_ok=True)

@@ -53,9 +53,9 @@ def export(
     prompt = prompts.written(whole, model)
     with replacing(out) as fresh:
         prompts.save(prompt, fresh)
-        target.write(made, model, fresh)
         if target.base and with_base and not base.on_hub(model):
             base.copy(base.folder_of(model), fresh / base.BASE)
+        target.write(made, model, fresh)
         alone = (
             trained_by(made) is not None and to == "prompt"
         )  # without its weights there is nothing to hold it against

@@ -19,6 +19,7 @@ from rung.export import base
 from rung.types import Adaptation, UserError
 
 ADAPTER = "adapter"
+FAST = "support_avx512bf16_for_cpu"  # of bitsandbytes' Linear4bit
 
 
 def write(made: Adaptation, model: Model, folder: Path) -> None:
@@ -27,7 +28,7 @@ def write(made: Adaptation, model: Model, folder: Path) -> None:
     source, target = Path(made.adapter), folder / ADAPTER
     target.mkdir()
     config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = model.name if base.on_hub(model) else base.BASE
+    config["base_model_name_or_path"] = base.named(model, folder)
     (target / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for name in (WEIGHTS, QUANTISATION):
         if (source / name).exists():
@@ -38,6 +39,9 @@ def load(folder: Path, made: Adaptation, model: Model) -> tuple[PreTrainedModel,
     """PEFT's model around the base, which is packed in 4 bits where the adapter was trained so."""
     theirs = _peft()
     hf = base.load(base.folder_of(model), model, **_packed(folder / ADAPTER))
+    for module in hf.modules():  # on a CPU with AVX-512 BF16 bitsandbytes rounds the scales to bfloat16, for speed
+        if hasattr(module, FAST):
+            setattr(module, FAST, False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between PEFT and transformers
         return hf, theirs.PeftModel.from_pretrained(hf, folder / ADAPTER)

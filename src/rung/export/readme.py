@@ -38,9 +38,7 @@ class Page:
     @property
     def base(self) -> str:
         """Where a command that is typed in the folder finds the base."""
-        if base.on_hub(self.model):
-            return self.model.name
-        return base.BASE if (self.folder / base.BASE).is_dir() else str(self.model.folder)
+        return base.named(self.model, self.folder)
 
     @property
     def dtype(self) -> str:
@@ -121,6 +119,13 @@ def _hint(page: Page) -> str:
         return page.say(
             "PEFT puts the soft tokens before the text, and their logits before those of the text.",
             "PEFT 把软词元放在文本之前，其 logits 也排在文本的 logits 之前。",
+        )
+    if method == "qlora":
+        return page.say(
+            "On a CPU with AVX-512 BF16 bitsandbytes rounds the scales of the 4 bits to bfloat16, and log-probabilities move by "
+            f"hundredths. Set `{peft.FAST} = False` on its layers for the numbers that were measured, or export `--to merged`.",
+            "在支持 AVX-512 BF16 的 CPU 上，bitsandbytes 会把 4 位权重的缩放系数舍入为 bfloat16，对数概率会有百分位的变化。"
+            f"要得到与测量时相同的数值，请在这些层上设置 `{peft.FAST} = False`，或导出为 `--to merged`。",
         )
     if method == "lora":
         return page.say("vLLM may serve it too: `--to vllm`.", "也可以交给 vLLM：`--to vllm`。")
