@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import openai
 import pytest
+from live import running
 from methods import folders
 
 from rung.adaptation import hash_folder, save
 from rung.engine import Model, fake_model
-from rung.serve import Limits, Server, Service
+from rung.serve import Limits, Service
 from rung.types import Adaptation, Decoding, Demonstration, ModelRef, Prompt
 
 ASK = Prompt("ask", "en", instruction="say", question="q {{ input }}", lead="a", separator=" ")
@@ -49,23 +48,6 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Adaptation folders by name."""
     where = tmp_path_factory.mktemp("saved")
     return {name: save(made, where / name) for name, made in made_adaptations(where).items()}
-
-
-@contextmanager
-def running(service: Service, **options) -> Iterator[str]:
-    """The URL of a server that runs meanwhile."""
-    ports: list[int] = []
-    there = threading.Event()
-    server = Server(service, ready=lambda port: (ports.append(port), there.set()), **options)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    assert there.wait(30)
-    try:
-        yield f"http://127.0.0.1:{ports[0]}/v1"
-    finally:
-        server.end()
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")
