@@ -6,9 +6,9 @@
     language        in another language than the seeds
     repetition      says the same again and again
     format          not in the form of the seeds' inputs, half a character, or the words around inputs in the prompt
-    copied          two thirds of it stand in the prompt that it was written from
     duplicate       a seed, or a text that was there before
     near-duplicate  alike by ROUGE-L, see rung.synthesize.alike
+    copied          two thirds of it stand in a row in a text of the prompt
     leak            in a held-out set: an item as a whole, or 13 units in a row (rung.pretrain.clean.leaks)
 
     invalid         the answer cannot be read: no label, no JSON, not of the schema, cut off
@@ -43,7 +43,7 @@ from rung.synthesize.seeds import Seeds
 from rung.task.language import is_chinese
 
 INPUT_REASONS = (
-    "empty", "unfinished", "length", "language", "repetition", "format", "copied", "duplicate", "near-duplicate", "leak",
+    "empty", "unfinished", "length", "language", "repetition", "format", "duplicate", "near-duplicate", "copied", "leak",
 )  # fmt: skip
 ANSWER_REASONS = ("invalid", "echo", "unsupported", "other-label", "agreement", "enough")
 REASONS = (*INPUT_REASONS, *ANSWER_REASONS)
@@ -78,9 +78,9 @@ def input_filters(
         "language": language(seeds),
         "repetition": repeats,
         "format": form(() if given else fields_of(seeds), marks),
-        "copied": copied,
         "duplicate": lambda one: _found("duplicate", "same text", known.same(one.input), one),
         "near-duplicate": lambda one: near(known, one),
+        "copied": copied,
     }
     return {**visible, **({"leak": leaks} if leaks else {})}
 

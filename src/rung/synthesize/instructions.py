@@ -122,7 +122,7 @@ def to_instructions(out: Path, seeds: Seeds, how: Filtering = Filtering(), seed:
         raise DataError("no labelled set to turn: type --seeds FILE", zh="没有可转换的标注集：请加 --seeds 文件")
     files = held_out_files(how.held_out)
     settings = {
-        "to-instructions": True, "kind": seeds.kind, "labels": seeds.labels, "description": seeds.description, "seed": seed,
+        "to-instructions": True, "kind": seeds.kind, "labels": list(seeds.labels), "description": seeds.description, "seed": seed,
         "seeds": digest([(e.input, e.target) for e in seeds.examples]), "keep": sorted(how.keep),
         "held-out": [path.as_posix() for path in files],
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rung.engine import Model
+from rung.engine import LanguageModel
 from rung.synthesize.given import Given
 from rung.synthesize.seeds import Seeds
 from rung.synthesize.teacher import Teacher, prompted
@@ -32,11 +32,11 @@ class Asked:
 def prepare(
     seeds: Seeds,
     made: Adaptation | None,
-    model: Model,
+    model: LanguageModel,
     asked: Asked,
     *,
     texts: Sequence[tuple[str, str]] = (),
-    writer: Model | None = None,
+    writer: LanguageModel | None = None,
 ) -> tuple[Seeds, Teacher, Writer | Given]:
     """The task, the teacher (``made``, else the bare ``model``), and the writer, else the given ``texts`` (place, input).
 

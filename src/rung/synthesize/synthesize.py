@@ -157,7 +157,7 @@ def identity(seeds: Seeds, teacher: Teacher, source: Writer | Given, how: Filter
         own = {"writer": None, "inputs": digest(source.texts), "temperature": teacher.temperature}
     files = held_out_files(how.held_out)
     return {
-        "teacher": teacher.hash, "kind": seeds.kind, "language": seeds.language, "labels": seeds.labels,
+        "teacher": teacher.hash, "kind": seeds.kind, "language": seeds.language, "labels": list(seeds.labels),
         "seeds": digest([(e.input, e.target) for e in seeds.examples]), "description": seeds.description,
         "n": source.wanted, **own, "samples": teacher.samples, "agreement": teacher.least, "seed": teacher.seed,
         "keep": sorted(how.keep), "held-out": [path.as_posix() for path in files],

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from rung.adaptation import hash_of
-from rung.engine import Model
+from rung.engine import LanguageModel
 from rung.incontext import balanced, random
 from rung.pretrain.clean.document import Finding
 from rung.programs import as_examples, opened
@@ -37,7 +37,7 @@ class Teacher:
     """An adaptation on its model, and how it is asked. ``least``: the agreement that will be asked for."""
 
     adaptation: Adaptation
-    model: Model
+    model: LanguageModel
     samples: int = 5
     temperature: float = 0.7
     seed: int = 0
@@ -90,9 +90,9 @@ class Teacher:
             return None
         words, prompt, model = Words.of(adaptation), adaptation.prompt, self.model
         around = render(prompt, words, "", chat=model.chat if prompt.style == "chat" else None) if prompt else ""
-        answers = [len(model.encode(answer_text(prompt, words, a))) for a in adaptation.labels] if prompt else []
-        room = model.context - len(model.encode(around)) - max(answers, default=self._most) - 2
-        size = len(model.encode(one.input))
+        answers = [model.length(answer_text(prompt, words, a)) for a in adaptation.labels] if prompt else []
+        room = model.context - model.length(around) - max(answers, default=self._most) - 2
+        size = model.length(one.input)
         return None if size <= room else Finding("length", "longer than the teacher can read", size, one.input[:120])
 
     @property
@@ -107,7 +107,7 @@ class Teacher:
         return Attempt(one, output, None if agreement is None else round(agreement, 6), asked=True)
 
 
-def prompted(model: Model, seeds: Seeds, role: str = "", seed: int = 0) -> Adaptation:
+def prompted(model: LanguageModel, seeds: Seeds, role: str = "", seed: int = 0) -> Adaptation:
     """A bare model as a teacher: its role, the task in words, and up to eight seeds, equally many of each label."""
     prompt = next(p for p in TEMPLATES[seeds.language][seeds.kind] if p.name == ("role" if role else "instruct"))
     prompt = replace(prompt, role=literal(role)) if role else prompt
@@ -124,9 +124,9 @@ def prompted(model: Model, seeds: Seeds, role: str = "", seed: int = 0) -> Adapt
     )  # fmt: skip
 
 
-def room(model: Model, texts: Sequence[str]) -> Decoding:
+def room(model: LanguageModel, texts: Sequence[str]) -> Decoding:
     """Room for the longest of the texts and half more."""
-    longest = max((len(model.encode(t)) for t in texts), default=UNKNOWN)
+    longest = max((model.length(t) for t in texts), default=UNKNOWN)
     return Decoding(max_tokens=min(longest + longest // 2 + 8, model.context // 3))
 
 

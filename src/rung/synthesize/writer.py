@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from random import Random
 
-from rung.engine import Generation, Model
+from rung.engine import Generation, LanguageModel
 from rung.prompts import fit, render, stop_strings
 from rung.prompts.template import literal
 from rung.synthesize.attempt import Attempt, Candidate
@@ -61,7 +61,7 @@ WRITERS: Mapping[Language, Mapping[bool, Prompt]] = {  # language -> whether a l
 class Writer:
     """Invents inputs with a model; which ones is a function of the seed and of what was taken before."""
 
-    model: Model
+    model: LanguageModel
     seeds: Seeds
     prompt: Prompt  # see prompt_for
     wanted: int
@@ -103,7 +103,7 @@ class Writer:
     @property
     def decoding(self) -> Decoding:
         """Room for the longest seed and half more."""
-        longest = max((len(self.model.encode(e.input)) for e in self.seeds.examples), default=UNKNOWN)
+        longest = max((self.model.length(e.input) for e in self.seeds.examples), default=UNKNOWN)
         most = min(longest + longest // 2 + 8, self.model.context // 3)
         return Decoding(most, self.temperature, seed=self.seed, stop=stop_strings(self.prompt))
 
@@ -122,7 +122,7 @@ class Writer:
         self, asked: Sequence[str], shown: Sequence[tuple[Demonstration, ...]]
     ) -> Sequence[tuple[Demonstration, ...]]:
         return fit(
-            self.prompt, self.seeds.words, asked, shown, count=lambda texts: [len(self.model.encode(t)) for t in texts],
+            self.prompt, self.seeds.words, asked, shown, count=lambda texts: [self.model.length(t) for t in texts],
             context=self.model.context, reserve=self.decoding.max_tokens, chat=self._chat,
         )  # fmt: skip
 
@@ -141,7 +141,7 @@ class Writer:
         return found
 
 
-def prompt_for(model: Model, seeds: Seeds, role: str = "", seed: int = 0) -> Prompt:
+def prompt_for(model: LanguageModel, seeds: Seeds, role: str = "", seed: int = 0) -> Prompt:
     """The writer's prompt with its role, plain or as a chat."""
     plain = WRITERS[seeds.language][bool(seeds.labels)]
     plain = replace(plain, role=literal(role)) if role else plain
