@@ -3,9 +3,9 @@
     teacher     TF-IDF with logistic regression on ``--labelled`` examples
     rows        ``--unlabelled`` other training texts, labelled by the teacher and filtered by `rung.synthesize`: the test set held out,
                 agreement ``--agreement`` at least
-    zero-shot   the student's model with the best of all templates, plain and chat, calibrated on unlabelled texts or not; which one is
-                the best was looked up on the labelled examples
-    student     a LoRA trained on the rows; the labelled examples serve early stopping alone
+    zero-shot   the student's model with the best of all templates, plain or chat, calibrated on unlabelled texts or not; looked up
+                on 100 of the labelled examples
+    student     a LoRA trained on the rows; of the labelled examples 100 serve early stopping, none is trained on
     direct      the same LoRA for as many steps on the labelled examples; a quarter of them serves early stopping
 
 Figures are accuracy on the first ``--test`` test examples; differences are paired, with 95 % intervals and the exact McNemar test. A row
@@ -44,6 +44,7 @@ from rung.synthesize import Asked, Filtering, Seeds, prepare, synthesize
 from rung.task import load_task
 from rung.types import Adaptation, Example, Task
 
+LOOKED = 100  # labelled examples that the template is chosen on, and that stop a training early
 WAYS = ("teacher", "zero-shot", "direct", "student")
 
 
@@ -91,7 +92,7 @@ def trial(model: Model, key: dict[str, Any], folder: Path) -> dict[str, Any]:
     zero = zero_shot(replace(context, rung="zero-shot"))
     cut = len(task.train) * 3 // 4
     students = {
-        "student": train(replace(context, task=replace(task, train=rows, dev=task.train)), key, folder / "student"),
+        "student": train(replace(context, task=replace(task, train=rows, dev=task.train[:LOOKED])), key, folder / "student"),
         "direct": train(replace(context, task=replace(task, train=task.train[:cut], dev=task.train[cut:])), key, folder / "direct"),
     }  # fmt: skip
     marks = {
@@ -114,16 +115,17 @@ def parts(key: dict[str, Any]) -> tuple[Task, Sequence[Example], Sequence[Exampl
 
 
 def zero_shot(context: Context) -> Adaptation:
-    """The best on the labelled examples of every template, plain and chat, as it is and calibrated on unlabelled inputs."""
+    """The best template, plain or chat, on the first of the labelled examples; as it is or calibrated on unlabelled inputs."""
     prompts = list(context.templates)
     prompts += [chat_variant(p) for p in prompts] if context.model.has_chat_template else []
+    looked = context.task.train[:LOOKED]
     plain = [context.adaptation(p.name, prompt=p) for p in prompts]
-    inputs = [e.input for e in context.task.train[:UNLABELLED]]
-    free = [
-        replace(a, name=f"{a.name}-calibrated", calibration=batch_calibration(label_scores(context, a, inputs)))
-        for a in plain
-    ]
-    return max([*plain, *free], key=lambda a: mark(context.model, a, context.task.train).mean())
+    best = max(plain, key=lambda a: mark(context.model, a, looked).mean())
+    offsets = batch_calibration(label_scores(context, best, [e.input for e in context.task.train[:UNLABELLED]]))
+    return max(
+        [best, replace(best, name=f"{best.name}-calibrated", calibration=offsets)],
+        key=lambda a: mark(context.model, a, looked).mean(),
+    )
 
 
 def train(context: Context, key: dict[str, Any], folder: Path) -> Adaptation:
@@ -178,11 +180,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", type=lambda text: text.split(","), default=["trec", "waimai_10k"])
     parser.add_argument("--seeds", type=lambda t: [int(x) for x in t.split(",")], default=[0, 1, 2])
     parser.add_argument("--labelled", type=int, default=200, help="examples that the teacher learns from")
-    parser.add_argument("--unlabelled", type=int, default=1500, help="other texts that it labels")
+    parser.add_argument("--unlabelled", type=int, default=1000, help="other texts that it labels")
     parser.add_argument("--agreement", type=float, default=0.5)
-    parser.add_argument("--steps", type=int, default=160, help="of 16 examples")
+    parser.add_argument("--steps", type=int, default=120, help="of 16 examples")
     parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--test", type=int, default=500)
+    parser.add_argument("--test", type=int, default=300)
     parser.add_argument("--model", default="sprout")
     parser.add_argument("--out", default="runs/synthesize")
     return parser.parse_args()
