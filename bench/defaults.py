@@ -22,7 +22,8 @@ from typing import Any
 from rung.engine import load_model
 from rung.finetune import Hyperparameters, finetune
 from rung.rungs.context import Context
-from rung.rungs.trained import QUARTERS, RECIPES, documents, watcher, words_of
+from rung.rungs.supervised import documents, watcher
+from rung.rungs.trained import QUARTERS, RECIPES, start_of
 from rung.task import load_task
 
 TASKS = Path("../shared/data/tasks")
@@ -58,7 +59,7 @@ def main() -> None:
     for name, size, seed, method in itertools.product(asked.tasks, asked.sizes, asked.seeds, asked.methods):
         context = make_context(model, name, size, seed)
         settings = list(
-            itertools.product(OPTIONS[method], RATES[method], (False, True) if RECIPES[method].soft else (False,))
+            itertools.product(OPTIONS[method], RATES[method], (False, True) if RECIPES[method].warm else (False,))
         )
         for share in (1, 2, QUARTERS):
             scored = []
@@ -112,7 +113,7 @@ def trial(
     prompt = context.templates[0]
     config = replace(RECIPES[method].config, **options)
     if warm:
-        config = replace(config, start=tuple(context.model.encode(words_of(context, context.templates[1]))))
+        config = replace(config, start=start_of(context, replace(RECIPES[method], config=config)))
     settings = Hyperparameters(learning_rate=rate, steps=steps, evaluations=QUARTERS)
     begun = time.perf_counter()
     found = finetune(
@@ -137,7 +138,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         # Who went further is ahead of who was dropped, and among equals the figure decides.
         found.sort(key=lambda r: (-r["share"], -max(v for _, v in r["evaluations"])))
         for place, row in enumerate(found):
-            start = (" warm" if row["warm"] else " cold") if RECIPES[method].soft else ""
+            start = (" warm" if row["warm"] else " cold") if RECIPES[method].warm else ""
             setting = f"{json.dumps(row['options'])[1:-1]} rate {row['rate']:g}{start}"
             ranks[method, setting].append(place / max(1, len(found) - 1))
             best[method, setting].append(max(v for _, v in row["evaluations"]))

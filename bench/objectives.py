@@ -39,7 +39,8 @@ from rung.programs import opened
 from rung.rungs.context import Context
 from rung.rungs.examples import chosen_by, fixed
 from rung.rungs.prompts import UNLABELLED, label_scores
-from rung.rungs.trained import QUARTERS, RECIPES, documents, taught, watcher
+from rung.rungs.supervised import documents, taught, watcher
+from rung.rungs.trained import QUARTERS, RECIPES
 from rung.types import Adaptation, Example
 
 BOTH = {

@@ -38,7 +38,8 @@ from rung.engine import Model, load_model
 from rung.finetune import Hyperparameters, finetune
 from rung.prompts import Words, choice_texts, render
 from rung.rungs.context import Context
-from rung.rungs.trained import QUARTERS, RECIPES, documents, watcher, words_of
+from rung.rungs.supervised import documents, watcher
+from rung.rungs.trained import QUARTERS, RECIPES, start_of
 
 METHODS = ("prompt-tuning", "p-tuning", "prefix-tuning", "p-tuning-v2", "lora")
 DEFAULT_RATE = 1e-4
@@ -104,8 +105,8 @@ def ours(context: Context, method: str, steps: int, folder: Path) -> str:
     """Each rate for a quarter of the steps, and the better on dev to the end: as the rung does, with the same steps."""
     recipe, prompt = RECIPES[method], context.templates[0]
     config = recipe.config
-    if recipe.soft:
-        config = replace(config, start=tuple(context.model.encode(words_of(context, context.templates[1]))))
+    if recipe.warm:
+        config = replace(config, start=start_of(context, recipe))
     tried: dict[float, float] = {}
     for rate, part in [(r, True) for r in recipe.rates] + [(0.0, False)]:
         if not part:

@@ -14,7 +14,8 @@ from rung.incontext import balanced
 from rung.programs import opened
 from rung.prompts import Words, answer_text, choice_texts, render
 from rung.rungs import Context
-from rung.rungs.trained import RECIPES, documents, taught
+from rung.rungs.supervised import documents, taught
+from rung.rungs.trained import RECIPES
 
 
 @pytest.fixture

@@ -53,6 +53,8 @@ def climb(
     model: ModelName = "sprout",
     target: Annotated[float | None, typer.Option(help="stop at the first rung proven to reach it, 0..1")] = None,
     rungs: Annotated[str | None, typer.Option(help="only these, such as zero-shot,few-shot,lora")] = None,
+    recipe: Annotated[str | None, typer.Option(help="the rungs by situation: sft+qlora, sft+lora or cpt+sft")] = None,
+    domain_text: Annotated[Path | None, typer.Option(help="JSONL (field text) or a folder of it: weights are trained on it before the task")] = None,
     all: Annotated[bool, typer.Option("--all", help="climb every rung, also after the target is met")] = False,
     metric: Metric = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; the split's is task.yaml's unless given here")] = None,
@@ -71,24 +73,27 @@ def climb(
 ) -> None:  # fmt: skip
     """Climb the ladder on a file of examples; leave the cheapest adaptation that is good enough, and a report."""
     from rung.evaluate import read_general
-    from rung.ladder import Budget, Climb, choose, default_folder
+    from rung.ladder import Budget, Climb, default_folder
+    from rung.ladder.recipes import plan as planned
+    from rung.ladder.recipes import read_domain, wants_training
     from rung.report import LiveTable, write_report
     from rung.task import inspect_task
 
     language = speak(lang)
     options, endpoint = task_options(locals()), endpoint_of(locals(), model)
     inspection = inspect_task(data, **options)
-    plan = choose(rungs)
+    plan, domain = planned(rungs, recipe, domain_text), read_domain(domain_text)
+    wants_training(plan, domain)
     general = read_general(general_text, share=mix_general, most=max_forgetting)
     seed = seed or 0
     loaded = open_model(model, dtype, batch_size, **endpoint)
     spend = Budget.parse(budget, price=loaded.price.of(5e5, 5e5) if getattr(loaded, "price", None) else price)
     asked = general_text is not None or max_forgetting is not None
-    folder = run or default_folder(inspection.task, loaded, plan, seed, all, volume, general if asked else None)
+    folder = run or default_folder(inspection.task, loaded, plan, seed, all, volume, general if asked else None, domain)
     if not as_json:
         say_bad_rows(inspection, language)
     with LiveTable(language, budget_seconds=spend.seconds, console=Console(stderr=as_json)) as watch:
-        walk = Climb(inspection.task, loaded, folder, plan, all, seed, volume, spend, watch, general)
+        walk = Climb(inspection.task, loaded, folder, plan, all, seed, volume, spend, watch, general, domain)
         result = walk.run()
     report_path = write_report(folder, language)
     if as_json:

@@ -1,6 +1,6 @@
 """One walk up the ladder. Read this first: it is what Rung does.
 
-    for rung in plan:                          cheap to costly
+    for rung in plan:                          cheap to costly: as listed, the trained ones by what they will cost
         for wave in rung.propose(context):     prompts, demonstrations, training
             race(wave, task.dev)               paired, budgeted, every score in the ledger
         judge(best of the rung)                proven, likely or missed; the level is shared
@@ -31,6 +31,7 @@ from rung.evaluate import General, Marked, measure, shipped_general
 from rung.folders import room_for
 from rung.ladder.budget import Budget
 from rung.ladder.costs import folder_bytes, known_sum, lone_latency, measured_forgetting, rung_cost
+from rung.ladder.order import by_cost, estimates
 from rung.ladder.progress import ProgressFile
 from rung.ladder.race import Runner, race
 from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, family, interval, row
@@ -74,6 +75,7 @@ class Climb:
     budget: Budget | None = None
     watch: Watch = field(default_factory=Watch)
     general: General = field(default_factory=shipped_general)
+    domain: tuple[str, ...] = ()  # plain texts: weights may be trained on them before the task
 
     def run(self) -> dict[str, Any]:
         """The result, which is also in ``folder/result.json``. A finished run gives its result again, unchanged."""
@@ -113,7 +115,9 @@ class Climb:
             self._prepare(self.model, self.budget)
         self.ledger.keep_examples("dev", self.task.dev)
         self.watch = Together(self.watch, ProgressFile(self.folder, budget_seconds=self.budget.left))
-        names = [rung.name for rung in self.rungs]
+        self.estimated = self._estimates()
+        self.plan = by_cost(self.rungs, self.estimated)
+        names = [rung.name for rung in self.plan]
         self.watch.started(task=self.task, rungs=names, target=self.task.target, run=self.folder)
         if isinstance(self.model, EndpointModel):
             self.watch.note(*self.model.asked().values())
@@ -140,6 +144,17 @@ class Climb:
     def _price(self) -> Price | None:
         return self.model.price if isinstance(self.model, EndpointModel) else None
 
+    def _context(self) -> Context:
+        return Context(self.task, self.model, self.folder / "candidates", self.seed, self.general, self.domain)
+
+    def _estimates(self) -> dict[str, float]:
+        """What the trained rungs will take in all, by which they are ordered: made once, and then the run's for good."""
+        if (known := self.ledger.get("estimated")) is None:
+            fit = [rung for rung in self.rungs if rung.estimate is not None and self._unfit(rung) is None]
+            known = json.dumps(estimates(fit, self._context(), self.volume) if len(fit) > 1 else {})
+            self.ledger.claim({"estimated": known})
+        return json.loads(known)
+
     def _tick(self, every: float = 1.0) -> None:
         """Keep the time spent, at most once in ``every`` seconds."""
         assert self.budget is not None
@@ -151,10 +166,10 @@ class Climb:
     def _walk(self) -> dict[str, Any]:
         rows: list[dict[str, Any]] = []
         standings: list[Standing] = []
-        context = Context(self.task, self.model, self.folder / "candidates", self.seed, self.general)
+        context = self._context()
         context.check = self._check
         spent: BudgetSpent | None = None
-        for rung in self.rungs:
+        for rung in self.plan:
             status, reason = "skipped", self._unfit(rung)
             if reason is None:
                 status, reason = "not-reached", (None if self.all else _after(standings)) or _spent(spent)
@@ -187,7 +202,7 @@ class Climb:
         context.built = {}
         context.training = lambda name, step, steps, loss: self.watch.training(rung.name, name, step, steps, loss)
         context.keep_built = lambda adaptation, built: self._keep_built(rung, adaptation, built, context)
-        context.keep_failed = lambda name, built: self._keep(rung, name, "", built, context)
+        context.keep_part = lambda name, built: self._keep(rung, name, "", built, context)
         context.failed = self._failed
         self._recall(rung, context)
         runners: dict[str, Runner] = {}
@@ -277,6 +292,7 @@ class Climb:
             "general text": self.general.fingerprint,
             "general share": f"{self.general.share:g}",
             "max forgetting": str(self.general.most),
+            "domain text": digest(self.domain),
         }
 
     def _keep_built(self, rung: Rung, adaptation: Adaptation, built: Built, context: Context) -> None:
@@ -340,6 +356,7 @@ class Climb:
             "endpoint": self.model.as_json() if isinstance(self.model, EndpointModel) else None,
             "unit": self._unit,
             "seed": self.seed,
+            "estimated": self.estimated,
             "break_even": crossings(standings, self._unit),
             "left_out": self.left_out,
             "budget": {"seconds": self.budget.seconds, "spent": self.budget.spent} if spent else None,
@@ -374,12 +391,14 @@ def default_folder(
     everything: bool,
     volume: int = 10_000,
     general: General | None = None,
+    domain: tuple[str, ...] = (),
 ) -> Path:
     """``runs/NAME-xxxxxxxx``: the same command finds its run again after an interruption; another one never does."""
     key = digest(
         task.fingerprint, task.language, task.description, task.metric, task.target, model.sha256, model.dtype,
         [r.name for r in rungs], seed, everything, volume,
         *([] if general is None else [general.fingerprint, general.share, general.most]),
+        *([domain] if domain else []),
     )  # fmt: skip
     return Path("runs") / f"{task.name}-{key[:8]}"
 

@@ -1,4 +1,7 @@
-"""The ladder: every rung, cheap to costly. To add one, write its file in ``rung/rungs`` and a line here."""
+"""The ladder: every rung, cheap to costly. To add one, write its file in ``rung/rungs`` and a line here.
+
+Those with an estimate of their cost are climbed in its order (:mod:`rung.ladder.order`); here they stand as they usually come.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,13 @@ from difflib import get_close_matches
 
 from rung.rungs import Rung, control, examples, linear_probe, prompts, trained
 from rung.types import UserError
+
+
+def learned(method: str, step: int, what: str, what_zh: str) -> Rung:
+    """The rung of a method with gradients."""
+    propose, estimate = trained.trained(method), trained.estimated(method)
+    return Rung(method, step, propose, what, what_zh, needs=16, weights=True, estimate=estimate)
+
 
 LADDER: list[Rung] = [
     Rung("majority", 0, control.majority, "the most frequent answer", "最常见的答案", needs=1, model=False),
@@ -39,30 +49,18 @@ LADDER: list[Rung] = [
         "a linear reader of the frozen states",
         "线性读取冻结模型的隐藏状态",
         kinds=("classify",),
-        needs=16, weights=True,
+        needs=16,
+        weights=True,
+        estimate=linear_probe.estimated,
     ),
-    Rung("prompt-tuning", 4, trained.trained("prompt-tuning"), "trained word vectors", "训练出来的词向量", needs=16, weights=True),
-    Rung(
-        "p-tuning",
-        4,
-        trained.trained("p-tuning"),
-        "word vectors that a network writes",
-        "由小网络写出的词向量",
-        needs=16, weights=True,
-    ),
-    Rung(
-        "prefix-tuning",
-        4,
-        trained.trained("prefix-tuning"),
-        "keys and values a network writes",
-        "由小网络写出的键值前缀",
-        needs=16, weights=True,
-    ),
-    Rung("p-tuning-v2", 4, trained.trained("p-tuning-v2"), "trained keys and values", "训练出来的键值前缀", needs=16, weights=True),
-    Rung("adapter", 5, trained.trained("adapter"), "small layers between the layers", "层间的小型适配器", needs=16, weights=True),
-    Rung("lora", 5, trained.trained("lora"), "low-rank updates of the weights", "权重的低秩更新", needs=16, weights=True),
-    Rung("qlora", 5, trained.trained("qlora"), "lora over a base in 4 bits", "4 位基座上的 LoRA", needs=16, weights=True),
-    Rung("full", 5, trained.trained("full"), "all the weights", "全部权重", needs=16, weights=True),
+    learned("prompt-tuning", 4, "trained word vectors", "训练出来的词向量"),
+    learned("p-tuning", 4, "word vectors that a network writes", "由小网络写出的词向量"),
+    learned("prefix-tuning", 4, "keys and values a network writes", "由小网络写出的键值前缀"),
+    learned("p-tuning-v2", 4, "trained keys and values", "训练出来的键值前缀"),
+    learned("adapter", 5, "small layers between the layers", "层间的小型适配器"),
+    learned("lora", 5, "low-rank updates of the weights", "权重的低秩更新"),
+    learned("qlora", 5, "lora over a base in 4 bits", "4 位基座上的 LoRA"),
+    learned("full", 5, "all the weights", "全部权重"),
 ]
 
 

@@ -39,7 +39,7 @@ class Built:
     looks: int = 1  # how often dev was looked at while building; each look may be lucky
 
 
-ROW = 256  # tokens of a row of general text
+ROW = 256  # tokens of a row of plain text
 
 Propose = Callable[["Context"], Iterator[Wave]]
 
@@ -57,6 +57,7 @@ class Rung:
     needs: int = 0
     takes: Callable[[Task], bool] = lambda task: True  # a finer condition than the kind
     model: bool = True  # False: a control, no language model is asked
+    estimate: Callable[[Context], Cost] | None = None  # operations to build and to ask, before anything is built
     weights: bool = False  # it trains the model or reads its hidden states: not on an endpoint
 
 
@@ -69,14 +70,15 @@ class Context:
     folder: Path  # where trained candidates are kept: folder / rung / candidate
     seed: int
     general: General = field(default_factory=shipped_general)
+    domain: tuple[str, ...] = ()  # plain texts of the user's domain, to go on pre-training with
     rung: str = ""
     ranking: Sequence[Adaptation] = ()  # this rung's candidates that have run over the whole of dev, the best first
     standing: dict[str, Adaptation] = field(default_factory=dict)  # the best of each rung below
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     keep_built: Callable[[Adaptation, Built], None] = lambda adaptation, built: None
-    training: Callable[[str, int, int, float], None] = lambda candidate, step, steps, loss: None
-    keep_failed: Callable[[str, Built], None] = lambda name, built: None  # what was spent on it counts; notes: "failed"
+    keep_part: Callable[[str, Built], None] = lambda name, built: None  # paid for, and no candidate: it failed, or is a stage
     failed: Callable[[str, str, str], None] = lambda name, en, zh: None  # a candidate is left out, and why
+    training: Callable[[str, int, int, float], None] = lambda candidate, step, steps, loss: None
     check: Callable[[], None] = lambda: None  # raises BudgetSpent
 
     @property
@@ -114,6 +116,11 @@ class Context:
         if not self.general.share:
             return []
         return text_documents(self.weights, self.general.mixed, min(ROW, self.model.context // 2))
+
+    @cached_property
+    def domain_documents(self) -> list[Document]:
+        """The domain's texts in rows, as the general ones."""
+        return text_documents(self.weights, self.domain, min(ROW, self.model.context // 2)) if self.domain else []
 
     @cached_property
     def decoding(self) -> Decoding:

@@ -19,6 +19,7 @@ from rung.prompts import Words
 from rung.rungs.context import Built, Context, Wave
 from rung.types import Adaptation, Cost, Prompt
 
+COUNTED = 64  # training examples that an estimate is made from
 LAYERS = 8  # most layers probed, the last one always among them
 
 Place = tuple[Pool, int]  # which state is read
@@ -30,6 +31,16 @@ def linear_probe(context: Context) -> Iterator[Wave]:
     for prompt in dict.fromkeys((context.templates[0], context.prompt)):
         with sharing(context.weights, layers) as shared:  # its dev states serve all candidates of the wave
             yield Wave(train(context, prompt, shared))
+
+
+def estimated(context: Context) -> Cost:
+    """A forward over train for each of the two prompts, and every candidate on dev; the fits are small beside it."""
+    model, task = context.weights, context.task
+    examples = task.train[:COUNTED]
+    texts = probed_texts(context.templates[0], Words.of(task), [e.input for e in examples], model)
+    request = sum(model.request(model.length(text), 0, 0) for text in texts) / len(texts)
+    candidates = len(places(spread(model.shape.layers)))
+    return Cost(build_flops=2 * (len(task.train) + candidates * len(task.dev)) * request, flops_per_request=request)
 
 
 def spread(depth: int) -> list[int]:

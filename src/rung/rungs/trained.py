@@ -3,7 +3,7 @@
 A quarter of the training decides what is trained to its end (successive halving, Jamieson & Talwalkar 2016)::
 
     the bare template at every rate ──┐
-    ... begun at the words of the best hard prompt (soft prompts) ──┤ a quarter each ── the leader, to its end
+    ... begun at what the rungs below have found (soft prompts) ────┤ a quarter each ── the leader, to its end
     the best hard prompt in place of the bare template ──┘
 
 The bare template comes first: it is the cheapest to ask, and a trained model may need no more words than that. What is raced is in
@@ -16,10 +16,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
-import torch
 
 from rung.adapters import (
     BottleneckConfig,
@@ -30,21 +28,25 @@ from rung.adapters import (
     PTuningConfig,
     PTuningV2Config,
     QloraConfig,
+    attach,
 )
-from rung.choice import Choice, choices
-from rung.documents import Document, answer_documents, pack
-from rung.engine import Model
-from rung.finetune import Hyperparameters, Trained, document_loss, finetune
+from rung.documents import Document
+from rung.finetune import Hyperparameters, Trained, finetune, training_flops
 from rung.folders import hash_folder, replacing
-from rung.programs import opened
-from rung.prompts import Words, answer_text, choice_texts, render
 from rung.rungs.context import Built, Context, Propose, Wave
+from rung.rungs.supervised import documents, taught, watcher
+from rung.rungs.warm import best_shown, task_context, task_words
 from rung.train import TrainingDiverged
-from rung.types import Adaptation, Cost, Example, Prompt
+from rung.types import Adaptation, Cost, Prompt
 
 QUARTERS = 4  # looks at dev while training; the first one decides which candidate goes on
 QUARTER = "-quarter"  # behind the name of what was trained for the first one only
-WATCHED = 256  # dev examples looked at while training
+STAGES = ("domain", "distilled")
+COUNTED = 64  # training examples that an estimate is made from
+
+
+# Continued pre-training on the user's domain text; context distillation from the best prompt with demonstrations.
+Stage = Literal["domain", "distilled"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Recipe:
     rates: tuple[float, ...]  # peak learning rates that are raced
     passes: tuple[float, float] = (4.0, 8.0)  # fewest and most passes over the training split
     seen: int = 5_000  # examples seen, between those: many passes over little data, few over much
-    soft: bool = False  # whether it may begin at the words of a hard prompt
+    warm: Literal["words", "context", ""] = ""  # tokens where it may begin besides at random, see rungs/warm.py
+    stages: tuple[Stage, ...] = ()  # what may be trained before, so that it begins there
     objective: Literal["answers", "options"] = "answers"  # of tasks with labels: see bench/objectives.py
 
     def hyperparameters(self, examples: int, rate: float) -> Hyperparameters:
@@ -65,14 +68,14 @@ class Recipe:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "prompt-tuning": Recipe(PromptTuningConfig(), (3e-2, 1e-1), soft=True),
-    "p-tuning": Recipe(PTuningConfig(), (3e-3, 1e-2), soft=True),
-    "prefix-tuning": Recipe(PrefixTuningConfig(), (3e-3, 1e-2), soft=True),
-    "p-tuning-v2": Recipe(PTuningV2Config(), (1e-2, 3e-2), soft=True),
-    "adapter": Recipe(BottleneckConfig(), (1e-3, 3e-3)),
-    "lora": Recipe(LoraConfig(), (1e-3, 3e-3)),
-    "qlora": Recipe(QloraConfig(), (1e-3, 3e-3)),
-    "full": Recipe(FullConfig(), (3e-4, 1e-3)),
+    "prompt-tuning": Recipe(PromptTuningConfig(), (3e-2, 1e-1), warm="words"),
+    "p-tuning": Recipe(PTuningConfig(), (3e-3, 1e-2), warm="words"),
+    "prefix-tuning": Recipe(PrefixTuningConfig(), (3e-3, 1e-2), warm="context"),
+    "p-tuning-v2": Recipe(PTuningV2Config(), (1e-2, 3e-2), warm="context"),
+    "adapter": Recipe(BottleneckConfig(), (1e-3, 3e-3), stages=("domain",)),
+    "lora": Recipe(LoraConfig(), (1e-3, 3e-3), stages=("domain",)),
+    "qlora": Recipe(QloraConfig(), (1e-3, 3e-3), stages=("domain",)),
+    "full": Recipe(FullConfig(), (3e-4, 1e-3), stages=("domain",)),
 }
 
 
@@ -83,12 +86,12 @@ class Trial:
     prompt: Prompt
     rate: float
     config: Any
-    warm: bool = False  # begins at the words of the best hard prompt
+    begins: Literal["", "warm"] | Stage = ""  # at random; at what the rungs below have found; at a stage trained before
 
     @property
     def name(self) -> str:
         size = f"r{self.config.rank}-" if hasattr(self.config, "rank") else ""
-        return f"{self.prompt.name}-{size}lr{self.rate:g}{'-warm' if self.warm else ''}"
+        return f"{self.prompt.name}-{size}lr{self.rate:g}{'-' if self.begins else ''}{self.begins}"
 
 
 def trained(method: str) -> Propose:
@@ -110,9 +113,9 @@ def trained(method: str) -> Propose:
             return
         rate = made[context.leader.name].rate
         others = []
-        if recipe.soft:
-            start = tuple(context.weights.encode(words_of(context, found)))
-            others.append(Trial(bare, rate, replace(recipe.config, start=start), warm=True))
+        if recipe.warm:
+            others.append(Trial(bare, rate, replace(recipe.config, start=start_of(context, recipe)), "warm"))
+        others += [Trial(bare, rate, recipe.config, stage) for stage in recipe.stages if offered(context, stage)]
         if found != bare:
             others.append(Trial(found, rate, recipe.config))
         if others:
@@ -128,10 +131,39 @@ def trained(method: str) -> Propose:
     return propose
 
 
-def words_of(context: Context, prompt: Prompt) -> str:
-    """What a hard prompt says before any input: where a soft prompt may begin."""
-    chat = context.model.chat if prompt.style == "chat" else None
-    return render(prompt, Words.of(context.task), "", chat=chat)
+def estimated(method: str) -> Callable[[Context], Cost]:
+    """What the rung of a method will take on a task: operations of its trainings and of its candidates on dev, and of a request.
+
+    The same formulas as what is measured; how many words a prompt has and who is stopped early are not known yet. Whole batches of
+    training examples stand for all; the adapter hangs on the model only while they are counted.
+    """
+
+    def estimate(context: Context) -> Cost:
+        model, task, recipe = context.weights, context.task, RECIPES[method]
+        sample = documents(context, context.templates[0], task.train[:COUNTED])
+        settings = recipe.hyperparameters(len(task.train), recipe.rates[0])
+        length = sum(d.length for d in sample) // len(sample)
+        handle = attach(model.hf, recipe.config)
+        try:
+            each = training_flops(model, handle, sample) / len(sample)
+            handle.merge()
+            request = model.request(length, 0, sum(d.reads for d in sample) // len(sample))
+        finally:
+            handle.detach()
+        quarters = len(recipe.rates) + bool(recipe.warm) + sum(offered(context, at) for at in recipe.stages) + 1
+        share = (quarters + QUARTERS - 1) / QUARTERS  # of whole trainings: the leader goes on from its quarter
+        seen = settings.count(len(task.train)) * min(settings.batch, len(task.train))
+        asked = (quarters + 1) * len(task.dev)
+        text = context.domain_documents if "domain" in recipe.stages else ()
+        before = sum(len(d.segment) for d in text) * each / (sum(len(d.segment) for d in sample) / len(sample))
+        return Cost(build_flops=before + share * seen * each + asked * request, flops_per_request=request)
+
+    return estimate
+
+
+def start_of(context: Context, recipe: Recipe) -> tuple[int, ...]:
+    """The tokens that a soft prompt begins with where it begins warm."""
+    return task_words(context, recipe.config.length) if recipe.warm == "words" else task_context(context)
 
 
 def attempt(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole: bool) -> Adaptation | None:
@@ -144,9 +176,45 @@ def attempt(context: Context, method: str, recipe: Recipe, trial: Trial, *, whol
         except TrainingDiverged as error:
             before = context.built.get((context.rung, name + QUARTER)) if whole else None
             built = Built(beyond(error.cost or Cost(), before), {"failed": {"en": str(error), "zh": error.zh}}, looks=0)
-            context.keep_failed(name, built)
+            context.keep_part(name, built)
     context.failed(name, built.notes["failed"]["en"], built.notes["failed"]["zh"])
     return None
+
+
+def offered(context: Context, stage: Stage) -> bool:
+    """Whether a stage can be trained here: domain text was given, or there is a prompt with demonstrations to learn labels from."""
+    if stage == "domain":
+        return bool(context.domain)
+    return context.task.kind == "classify" and best_shown(context) is not None
+
+
+def stage(context: Context, method: str, trial: Trial) -> Path:
+    """The adapter that ``trial`` begins with: trained once for a rung, found in the run folder after that.
+
+    Its cost is the rung's, as that of every candidate.
+    """
+    name, folder = f"{context.rung}/{trial.begins}", context.folder / context.rung / trial.begins
+    if (context.rung, name) not in context.built:
+        texts: Sequence[Document] = context.domain_documents
+        settings = Hyperparameters(learning_rate=trial.rate, epochs=1, general=context.general.share)
+        if trial.begins == "distilled":
+            teacher = best_shown(context)
+            assert teacher is not None
+            texts = taught(context, teacher, trial.prompt, context.task.train)
+            settings = replace(settings, objective="teacher", epochs=RECIPES[method].passes[0])
+
+        def on_step(step: int, loss: float, scale: float) -> None:
+            context.training(name, step + 1, settings.count(len(texts)), loss)
+            context.check()
+
+        found = finetune(
+            context.weights, texts, trial.config, settings, general=context.general_documents, folder=folder,
+            seed=context.seed, on_step=on_step,
+        )  # fmt: skip
+        found.handle.detach()
+        tokens = sum(len(d.segment) for d in texts)
+        context.keep_part(name, Built(found.cost, {"family": method, "stage": trial.begins, "tokens": tokens}, looks=0))
+    return folder / "adapter"
 
 
 def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole: bool) -> Adaptation:
@@ -170,9 +238,10 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
             context.training(full, step + 1, settings.count(count), loss)
             context.check()
 
+        begin = stage(context, method, trial) if trial.begins in STAGES else None
         found = finetune(
             context.weights, documents(context, trial.prompt, context.task.train), trial.config, settings,
-            general=context.general_documents, evaluate=watcher(context, trial.prompt), folder=folder,
+            general=context.general_documents, begin=begin, evaluate=watcher(context, trial.prompt), folder=folder,
             seed=context.seed, on_step=on_step,
             until=None if whole else settings.interval(count),
         )  # fmt: skip
@@ -189,7 +258,7 @@ def added(found: Trained, before: Built | None, method: str, trial: Trial) -> Bu
     """What this part of the training took beyond the part that was paid ``before``."""
     report, looks = found.report, len(found.report.evaluations) - (before.looks if before is not None else 0)
     notes = {
-        "family": method, "learning_rate": trial.rate, "warm": trial.warm, "steps": report.steps,
+        "family": method, "learning_rate": trial.rate, "begins": trial.begins, "steps": report.steps,
         "best_step": report.best_step, "evaluations": report.evaluations,
     }  # fmt: skip
     return Built(beyond(found.cost, before), notes, looks=max(1, looks))
@@ -202,61 +271,3 @@ def beyond(cost: Cost, before: Built | None) -> Cost:
     seconds = cost.build_seconds - before.cost.build_seconds
     flops = (cost.build_flops or 0.0) - (before.cost.build_flops or 0.0)
     return replace(cost, build_seconds=seconds, build_flops=flops)
-
-
-def documents(context: Context, prompt: Prompt, examples: Sequence[Example]) -> Sequence[Document]:
-    """Prompt and answer of each example, tokenised as scoring does: a label knows the others, a written answer has an end."""
-    words, chat = Words.of(context.task), context.model.chat if prompt.style == "chat" else None
-    texts = [render(prompt, words, e.input, chat=chat) for e in examples]
-    answers, sources = [answer_text(prompt, words, e.target) for e in examples], [e.source for e in examples]
-    if context.task.kind == "classify":
-        options = choice_texts(prompt, words)
-        return choices(context.weights, texts, answers, [options] * len(examples), sources=sources)
-    end = context.weights.tokenizer.eos_token_id
-    return answer_documents(context.weights, texts, answers, end=end, sources=sources)
-
-
-def taught(context: Context, teacher: Adaptation, prompt: Prompt, examples: Sequence[Example]) -> list[Choice]:
-    """Examples as ``teacher`` labels them, for the objective "teacher": their own labels are not looked at.
-
-    The teacher's word on an example are the scores that it chooses its label by, as it scores and calibrates them.
-    """
-    with opened(teacher, context.model) as answer:
-        found = answer(examples)
-    own = documents(context, prompt, [replace(e, target=p.output) for e, p in zip(examples, found, strict=True)])
-    return [replace(d, teacher=p.scores) for d, p in zip(own, found, strict=True) if isinstance(d, Choice) and p.scores]
-
-
-def watcher(context: Context, prompt: Prompt) -> Callable[[], float] | None:
-    """The figure on dev that early stopping follows, higher is better; None without a dev split.
-
-    Labels: accuracy, and where that ties the mean log-probability of the right label among the labels. Written
-    answers: minus the loss per token, since writing them all would cost more than training.
-    """
-    examples = context.task.dev[:WATCHED]
-    if not examples:
-        return None
-    if context.task.kind == "classify":
-        return lambda: label_figure(context, prompt, examples)
-    kept = documents(context, prompt, examples)
-    return lambda: -answer_loss(context.weights, kept)
-
-
-def label_figure(context: Context, prompt: Prompt, examples: Sequence[Example]) -> float:
-    words, chat = Words.of(context.task), context.model.chat if prompt.style == "chat" else None
-    texts = [render(prompt, words, e.input, chat=chat) for e in examples]
-    found = context.model.score(texts, choice_texts(prompt, words))
-    logs = np.array([s.logprobs for s in found])
-    right = np.array([context.task.labels.index(e.target) for e in examples])
-    own = logs[np.arange(len(right)), right] - np.logaddexp.reduce(logs, axis=1)
-    return float((logs.argmax(axis=1) == right).mean() + 0.01 * own.mean())
-
-
-def answer_loss(model: Model, kept: Sequence[Document]) -> float:
-    """Nats per answer token."""
-    total, count = 0.0, 0
-    with torch.no_grad():
-        for micro in pack(kept, model.token_budget, model.token_budget):
-            loss, targets = document_loss(model, micro, model.prefix)
-            total, count = total + float(loss), count + targets
-    return total / count
