@@ -303,8 +303,11 @@ def echo_logs(rule: Callable[[str], str], text: str) -> dict[str, Any]:
 
 def likeliest(text: str) -> list[tuple[str, float, dict[str, float]]]:
     """Each word of the text nine tenths likely, and two others."""
-    return [(t, math.log(0.9), {t: math.log(0.9), " left" if t.strip() != "left" else " right": math.log(0.05), " the": math.log(0.02)})
-            for t in tokens_of(text)]  # fmt: skip
+    sides = {"left": " right", "right": " left"}
+    return [
+        (t, math.log(0.9), {t: math.log(0.9), sides.get(t.strip(), " a"): math.log(0.05), " the": math.log(0.02)})
+        for t in tokens_of(text)
+    ]
 
 
 def has_logs(found: dict[str, Any]) -> bool:

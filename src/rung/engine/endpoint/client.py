@@ -10,6 +10,7 @@ import asyncio
 import json
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -53,6 +54,7 @@ class Client:
         self._key = address.key(options.key_env)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: Callable[[], Any] | None = None
         self._under_way: dict[str, asyncio.Task[str]] = {}
         self._quiet_until = 0.0  # the server asked everybody to wait
 
@@ -75,10 +77,13 @@ class Client:
                 raise answer
         return done  # type: ignore[return-value]
 
-    def cancel(self) -> None:
-        """Give up all that is under way."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._under_way.values()])
+    def close(self) -> None:
+        """Give up all that is under way, and hang up; the next call begins anew."""
+        with self._lock:
+            if self._loop is not None and self._end is not None:
+                self._end()
+                self._thread.join(5.0)
+                self._loop = None
 
     async def _gather(self, requests: Sequence[Request[T]]) -> list[Answer[T] | BaseException]:
         return await asyncio.gather(*(self._answer(request) for request in requests), return_exceptions=True)
@@ -205,8 +210,30 @@ class Client:
                     api_key=self._key, base_url=self.address.base_url, max_retries=0, timeout=self.options.timeout
                 )
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="endpoint", daemon=True).start()
+                self._thread = threading.Thread(target=_run, args=(self._loop,), name="endpoint", daemon=True)
+                self._thread.start()
+                self._end = weakref.finalize(self, _hang_up, self._loop, self._openai)  # also where nobody closes it
             return self._loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
+
+
+def _hang_up(loop: asyncio.AbstractEventLoop, openai: Any) -> None:
+    """Cancel what runs on the loop, close the connections, and stop it."""
+
+    async def end() -> None:
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await openai.close()
+        loop.stop()
+
+    if loop.is_running():
+        asyncio.run_coroutine_threadsafe(end(), loop)
 
 
 def _openai() -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,8 +74,8 @@ class EndpointModel:
         return self.abilities.as_json()
 
     def release(self) -> None:
-        """Give up what is under way, and keep further answers in memory: the store is closed."""
-        self.client.cancel()
+        """Hang up, and keep further answers in memory: the store is closed."""
+        self.client.close()
         self.client.allow = lambda: None
         self.client.use(Memory())
 
@@ -115,9 +114,12 @@ class EndpointModel:
         return self.way(style) in ("echo", "likeliest")
 
     def length(self, text: str) -> int:
-        """Estimated: a token for each wide character (Chinese), for three bytes of anything else, and a few for the frame."""
-        wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-        return 4 + wide + math.ceil((len(text.encode(errors="replace")) - 3 * wide) / 3)
+        """Estimated, rather from above: a token for each Chinese character, for each byte of other letters beyond ASCII, for
+        three characters of anything else, and a few for the frame."""
+        wide = sum("\u2e80" <= c <= "\u9fff" or "\uff00" <= c <= "\uffef" for c in text)
+        plain = sum(c.isascii() for c in text)
+        other = len(text.encode(errors="replace")) - plain - 3 * wide
+        return 4 + wide + other + math.ceil(plain / 3)
 
     def request_flops(self, prompt_tokens: int, new_tokens: int, read_positions: int) -> None:
         """Unknown: nobody says how large the model is."""

@@ -137,8 +137,7 @@ def steps_of(body: dict[str, Any], *, chat: bool) -> list[Step]:
 
 def label_logs(choices: Sequence[str], steps: Sequence[Step]) -> tuple[Logs, bool]:
     """Log-probabilities of ``choices`` by the likeliest tokens, and whether any of them was among those."""
-    wanted = _folded(choices)
-    fold = wanted != [c.strip() for c in choices]
+    wanted, fold = _folded(choices)
     found, limits = [-math.inf] * len(choices), [math.inf] * len(choices)
     alive, prefix, reach = list(range(len(choices))), "", 0.0
     for step in steps:
@@ -171,11 +170,11 @@ def label_logs(choices: Sequence[str], steps: Sequence[Step]) -> tuple[Logs, boo
     return Logs(tuple(logs), (1,) * len(logs)), seen
 
 
-def _folded(choices: Sequence[str]) -> list[str]:
-    """Choices without spaces around them, in small letters where that keeps them apart."""
+def _folded(choices: Sequence[str]) -> tuple[list[str], bool]:
+    """Choices without spaces around them, in small letters where that keeps them apart; and whether it does."""
     plain = [c.strip() for c in choices]
     small = [c.casefold() for c in plain]
-    return small if len(set(small)) == len(small) else plain
+    return (small, True) if len(set(small)) == len(small) else (plain, False)
 
 
 def _fitting(text: str, wanted: Sequence[str], alive: Sequence[int]) -> list[int]:
