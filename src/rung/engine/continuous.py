@@ -90,7 +90,8 @@ class Batch:
 
     def close(self, name: str) -> None:
         """The lane is gone; its jobs must be done or cancelled."""
-        self._sweep()
+        with self.model.frozen():
+            self._sweep()
         assert all(job.lane != name for job in (*self.waiting, *self._left)), f"the lane {name} is busy"
         for lane in self._open.pop(name):
             self._pools.pop(lane, None)
@@ -130,8 +131,8 @@ class Batch:
 
     def step(self) -> bool:
         """Reads what has arrived and fits, writes one token of every sequence; False when nothing is left to do."""
-        self._sweep()
         with self.model.frozen():
+            self._sweep()
             arrived = self._arrivals()
             if arrived:
                 self._guarded(arrived, self._read)
