@@ -38,7 +38,7 @@ def best(client: Any, model: str, prompt: str, how: dict[str, Any]) -> str:
     texts = [prompt, *(prompt + option for option in how["options"])]
     found = client.completions.create(
         model=model, prompt=texts, max_tokens=1, temperature=0, echo=True, logprobs=1,
-        extra_body={"add_special_tokens": how["special_tokens"]},
+        extra_body=beside(how),
     )  # fmt: skip
     choices = sorted(found.choices, key=lambda choice: choice.index)
     own, *rows = [choice.logprobs.tokens[:-1] for choice in choices]  # the last token was written, not read
@@ -56,7 +56,7 @@ def complete(
     """What the model writes behind the prompt."""
     found = client.completions.create(
         model=model, prompt=prompt, max_tokens=tokens, temperature=how["temperature"], top_p=how["top_p"], seed=how["seed"],
-        stop=stop or None, extra_body={"add_special_tokens": how["special_tokens"], **more},
+        stop=stop or None, extra_body=beside(how) | more,
     )  # fmt: skip
     return str(found.choices[0].text)
 
@@ -74,6 +74,11 @@ def chat(client: Any, model: str, text: str) -> str:
         if written.casefold().strip(" .。\"'“”") == label.casefold():
             return str(label)
     return written
+
+
+def beside(how: dict[str, Any]) -> dict[str, Any]:
+    """A text from a chat template begins with its own token for that: the server must not put another."""
+    return {} if how["special_tokens"] else {"add_special_tokens": False}
 
 
 def as_schema(how: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from rung.task import BadRow, load_examples
 from rung.task.metrics import find_metric
 from rung.types import Adaptation, DataError, Example, Result
 
-
 # Nats: float32 sums in another order move by 1e-5; in half precision by tenths, and then only the answers tell.
 NEAR, NEAR_HALF = 1e-3, 0.5
 
