@@ -352,7 +352,6 @@ def test_an_adaptation_answers_beside_the_bare_base(monkeypatch: pytest.MonkeyPa
     desk = Trial(("fake",))
     for text in ("order 7 please", "你好"):
         mine, bare = desk.answer(adaptation(), text)
-        assert bare is not None
         for side in (mine, bare):
             assert side.prediction.output in ("left", "right")
             assert side.prompt is not None

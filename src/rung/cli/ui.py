@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -37,13 +38,11 @@ def ui(
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     models = tuple(model or ["sprout"])
-    config = uvicorn.Config("", host=host, port=port, log_level="warning", access_log=False, server_header=False)
-    socket = config.bind_socket()
-    at = socket.getsockname()[1]
+    door = listening(host, port)
+    at = door.getsockname()[1]
     settings = Settings(runs, models, language if lang else None, host, at, token, upload * 2**20)
-    config.app = create_app(settings)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{at}/" + (f"login?token={token}" if token else "")
+    config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False, server_header=False)
+    address = f"http://{shown_as(host)}:{at}/" + (f"login?token={token}" if token else "")
     if as_json:
         show_json({"address": address, "runs": str(runs)}, indent=None)
     else:
@@ -52,4 +51,27 @@ def ui(
             f"pages: {address}   (Ctrl-C ends them; climbs go on)",
             f"页面：{address}   （Ctrl-C 结束页面；攀登会继续）",
         )
-    uvicorn.Server(config).run(sockets=[socket])
+    uvicorn.Server(config).run(sockets=[door])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket on that address; UserError where it is taken or not ours."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+        made.listen()  # whoever opens the address at once waits, and is not refused
+    except OSError as error:
+        made.close()
+        raise UserError(
+            f"cannot listen on {host}, port {port} ({error.strerror}); type --port 0 for any that is free",
+            zh=f"无法监听 {host} 的端口 {port}（{error.strerror}）；可用 --port 0 让系统选一个空闲端口",
+        ) from None
+    return made
+
+
+def shown_as(host: str) -> str:
+    """The host as it is typed into a browser on this machine; from elsewhere it is this machine's own address."""
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1" if host == "0.0.0.0" else "[::1]"
+    return f"[{host}]" if ":" in host else host

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from rung.folders import room_for
 from rung.ladder.watch import Watch
 from rung.types import Result, Task
 
@@ -46,7 +47,8 @@ class Progress(Watch):
 
     def __init__(self, *, budget_seconds: float | None = None):
         self.budget_seconds = budget_seconds
-        self.name, self.metric, self.target = "", "", None
+        self.name, self.metric = "", ""
+        self.target: float | None = None
         self.sizes: dict[str, int] = {}
         self.rungs: list[str] = []
         self.rows: dict[str, Mapping[str, Any]] = {}  # rows of ``result["rungs"]``, of what was judged
@@ -144,8 +146,9 @@ class ProgressFile(Progress):
     def changed(self, weighty: bool = False) -> None:
         if weighty or time.monotonic() - self.written >= PAUSE:
             partial = self.path.with_name("progress.json.new")
-            partial.write_text(json.dumps({**self.as_json(), "process": self.process}, ensure_ascii=False), "utf-8")
-            partial.replace(self.path)
+            with room_for(self.path):
+                partial.write_text(json.dumps({**self.as_json(), "process": self.process}, ensure_ascii=False), "utf-8")
+                partial.replace(self.path)
             self.written = time.monotonic()
 
 

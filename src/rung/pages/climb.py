@@ -38,8 +38,8 @@ def start(request: Request, form: Posted) -> Response:
     try:
         arguments = arguments_of(form, upload, request.app.state.settings.models, language_of(request))
     except UserError as error:
-        given = {key: field(form, key) for key in ("model", "target", "budget", "all")}
-        given = {**given, "rungs": fields(form, "rungs")}
+        given: dict[str, Any] = {key: field(form, key) for key in ("model", "target", "budget", "all")}
+        given["rungs"] = fields(form, "rungs")
         return _page(request, upload, upload.inspect(), given, message_of(error, language_of(request)))
     run = request.app.state.climbs.start(upload.name, arguments)
     return RedirectResponse(f"/runs/{run.name}", 303)
@@ -74,7 +74,8 @@ def arguments_of(form: FormData, upload: Upload, models: tuple[str, ...], langua
 
 def unfit(found: Inspection) -> dict[str, Mapping[str, str]]:
     """The rungs that have no chance on this task, and why."""
-    task, reasons = found.task, {}
+    task = found.task
+    reasons: dict[str, Mapping[str, str]] = {}
     for rung in LADDER:
         if task.kind not in rung.kinds or not rung.takes(task):
             reasons[rung.name] = {"en": "not for this kind of task", "zh": "不适用于此类任务"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from rung.pages.pairs import Sheet, alike, sheet, splits
@@ -55,7 +55,7 @@ class Found:
 @router.get("/runs/{name}/examples")
 def examples(
     request: Request, name: str, split: str = "dev", a: str = "", b: str = "", show: str = "", find: str = "",
-    all: str = "", page_: int = 1,
+    all: str = "", number: Annotated[int, Query(alias="page")] = 1,
 ) -> Response:  # fmt: skip
     run, language = find_run(request.app.state.settings.runs, name), language_of(request)
     result = run.finished()
@@ -64,7 +64,9 @@ def examples(
     names = answers.names
     chosen = result["chosen"]["rung"] if result["chosen"] else ""
     first = a if a in names else chosen if chosen in names else next(iter(names), "")
-    asked = Asked(answers.split, first, b if b in names and b != first else "", show, find.strip(), bool(all), page_)
+    asked = Asked(
+        answers.split, first, b if b in names and b != first else "", show, find.strip(), bool(all), max(1, number)
+    )
     found = select(answers, asked)
     return page(
         request, "examples.html.j2", run=run, r=result, splits=known, names=names, asked=asked, found=found,
@@ -131,4 +133,4 @@ def _tally(answers: Sheet, asked: Asked, language: Language) -> str:
 
 def _query(asked: Asked, number: int) -> str:
     values: dict[str, Any] = {"split": asked.split, "a": asked.a, "b": asked.b, "show": asked.show, "find": asked.find}
-    return urlencode({**values, **({"all": "1"} if asked.all else {}), "page_": number})
+    return urlencode({**values, **({"all": "1"} if asked.all else {}), "page": number})

@@ -34,7 +34,7 @@ NOTES = 4  # the latest notes of a climb that are shown
 def show(request: Request, name: str, unit: str = "", power: int = -1) -> Response:
     request.app.state.climbs.reap()
     run, language = find_run(request.app.state.settings.runs, name), language_of(request)
-    values: dict[str, Any] = {"run": run, "r": run.result, "live": "", "status": "", "version": ""}
+    values: dict[str, Any] = {"run": run, "r": run.result, "live": "", "status": "", "version": "", "title": ""}
     if run.state == "running" or run.result is None:
         values |= {"r": run.result if run.state != "running" else None, **_watched(request, run)}
     else:
@@ -152,7 +152,8 @@ def _watched(request: Request, run: Run) -> dict[str, Any]:
     notes = steps.notes[-NOTES:] if steps else []
     html = text_of(request, "live.html.j2", r=seen, track=track(seen) if seen else (0.0, 1.0), notes=notes)
     parts = [doing(steps, language), time_left(steps, language)] if steps and run.state == "running" else []
-    return {"live": html, "status": " · ".join(part for part in parts if part), "version": digest(html)}
+    title = steps.name if steps else ""
+    return {"title": title, "live": html, "status": " · ".join(part for part in parts if part), "version": digest(html)}
 
 
 def standing(steps: Progress) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rung.engine import Model, load_model
+from rung.engine import LanguageModel, Model, load_model
 from rung.programs import as_examples, opened
-from rung.prompts import TEMPLATES, render
+from rung.prompts import TEMPLATES, chat_variant, render
 from rung.report.prompt import Shown, demonstrations_of, shown_prompt
 from rung.report.run import Answer
 from rung.types import Adaptation, Prediction, UserError
@@ -35,11 +35,11 @@ class Trial:
 
     def __init__(self, models: Sequence[str]):
         self.models = tuple(models)
-        self._model: Model | None = None
+        self._model: LanguageModel | None = None
         self._lock = threading.Lock()
 
-    def answer(self, adaptation: Adaptation, text: str) -> tuple[Side, Side | None]:
-        """The adaptation's answer, and the bare base's (None where the adaptation is that, or uses no model's words)."""
+    def answer(self, adaptation: Adaptation, text: str) -> tuple[Side, Side]:
+        """The adaptation's answer, and the bare base's."""
         if not self._lock.acquire(timeout=WAIT):
             raise UserError("somebody else's answer takes long; try again", zh="前一个请求还没完成，请稍后再试")
         try:
@@ -49,7 +49,7 @@ class Trial:
         finally:
             self._lock.release()
 
-    def _loaded(self, adaptation: Adaptation) -> Model:
+    def _loaded(self, adaptation: Adaptation) -> LanguageModel:
         wanted = adaptation.model.name if adaptation.model else self.models[0]
         if wanted not in self.models:
             raise UserError(
@@ -70,13 +70,15 @@ class Trial:
 def bare_base(adaptation: Adaptation) -> Adaptation:
     """The same task asked of the base alone: a plain prompt, no example, nothing trained."""
     prompt = TEMPLATES[adaptation.language][adaptation.kind][1]
+    if adaptation.prompt is not None and adaptation.prompt.style == "chat":
+        prompt = chat_variant(prompt)
     return replace(
         adaptation, name=prompt.name, rung="zero-shot", program="direct", prompt=prompt, demonstrations=(),
         selector=None, calibration=None, parameters={}, adapter=None, adapter_sha256="",
     )  # fmt: skip
 
 
-def _asked(adaptation: Adaptation, model: Model, text: str) -> Side:
+def _asked(adaptation: Adaptation, model: LanguageModel, text: str) -> Side:
     (example,) = as_examples([text])
     with opened(adaptation, model) as answer:
         started = time.perf_counter()
@@ -101,9 +103,9 @@ def _shares(adaptation: Adaptation, prediction: Prediction) -> list[tuple[str, f
     return sorted(found, key=lambda row: -row[1])
 
 
-def _tokens(adaptation: Adaptation, model: Model, given: Answer) -> list[str]:
+def _tokens(adaptation: Adaptation, model: LanguageModel, given: Answer) -> list[str]:
     """The prompt cut where the tokenizer cuts it; a piece holds several tokens where a character is split among them."""
-    if adaptation.prompt is None:
+    if adaptation.prompt is None or not isinstance(model, Model):  # an endpoint's tokenizer is not known
         return []
     shown = demonstrations_of(adaptation, given)
     text = render(adaptation.prompt, adaptation, given.example.input, shown, chat=model.chat)

@@ -64,7 +64,7 @@ class Upload:
         """The columns of its first file; none where it cannot be read."""
         said = self.said
         try:
-            return read_table(self.folder / said.get("data", said.get("train")), said.get("encoding", "utf-8")).columns
+            return read_table(self.folder / (said.get("data") or said["train"]), said.get("encoding", "utf-8")).columns
         except UserError:
             return ()
 
