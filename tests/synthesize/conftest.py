@@ -48,11 +48,11 @@ def seeds_of(*texts: str) -> Seeds:
 def made(folder: Path, n: int = 20, rule: Callable[[str], str] = write, **options: object) -> SimpleNamespace:
     """A run in a folder: ``figures``, ``rows``, ``attempts`` as bytes."""
     model = options.pop("model", None) or FakeModel(rule)
-    asked = Asked(n=n, **{k: v for k, v in options.items() if k in ("seed", "agreement", "attempts")})  # type: ignore[arg-type]
+    asked = Asked(n=n, **{k: v for k, v in options.items() if k in ("seed", "agreement", "tries")})  # type: ignore[arg-type]
     known = seeds_of()
     answers = prompted(model, known, seed=asked.seed)  # type: ignore[arg-type]
     teacher = Teacher(answers, model, seed=asked.seed, least=asked.agreement)  # type: ignore[arg-type]
-    source = Writer(model, known, WRITERS["en"][True], n, asked.attempts or 20 * n, seed=asked.seed)  # type: ignore[arg-type]
+    source = Writer(model, known, WRITERS["en"][True], n, asked.tries or 20 * n, seed=asked.seed)  # type: ignore[arg-type]
     how = options.get("how", Filtering())
     figures = synthesize(folder, known, teacher, source, how, options.get("say", lambda *_: None))  # type: ignore[arg-type]
     return SimpleNamespace(

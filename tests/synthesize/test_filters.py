@@ -171,7 +171,7 @@ def test_what_was_asked_is_not_asked_again(ship: SimpleNamespace, tmp_path: Path
     def rule(prompt: str) -> str:  # always the same text
         return " a sail is torn to port\n\n" if prompt.rstrip().endswith("Text:") else ship.write(prompt)
 
-    found = ship.run(tmp_path / "out", n=4, attempts=32, rule=rule)
+    found = ship.run(tmp_path / "out", n=4, tries=32, rule=rule)
     reasons = {name: r["candidates"] for name, r in found.figures["reasons"].items() if r["candidates"]}
     assert reasons == {"duplicate": 31}
     assert (found.figures["answered"], found.figures["labels"]) == (1, {"left": 1})

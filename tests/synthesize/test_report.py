@@ -19,9 +19,7 @@ def shown(found: dict, language: str) -> str:
 
 
 def test_in_words(ship: SimpleNamespace, tmp_path: Path) -> None:
-    found = ship.run(
-        tmp_path / "out", n=8, attempts=40, rule=lambda p: ship.write(p).replace(" right", " left")
-    ).figures
+    found = ship.run(tmp_path / "out", n=8, tries=40, rule=lambda p: ship.write(p).replace(" right", " left")).figures
     english, chinese = shown(found, "en"), shown(found, "zh")
     assert "4 of 40 candidates are accepted, mean agreement 0.90. 8 were wanted" in english
     assert "40 条候选采用了 4 条，平均一致度 0.90。想要 8 条，没有凑齐" in chinese

@@ -41,7 +41,7 @@ def test_rows_are_right_balanced_and_say_where_they_come_from(ship: SimpleNamesp
 def test_a_label_that_the_teacher_never_reads_keeps_no_other_from_its_share(
     ship: SimpleNamespace, tmp_path: Path
 ) -> None:
-    found = ship.run(tmp_path / "out", n=8, attempts=40, rule=lambda p: ship.write(p).replace(" right", " left"))
+    found = ship.run(tmp_path / "out", n=8, tries=40, rule=lambda p: ship.write(p).replace(" right", " left"))
     assert found.figures["labels"] == {"left": 4}
     assert found.figures["candidates"] == 40
     assert set(found.figures["reasons"]["other-label"]["rules"]) == {"right read as left"}

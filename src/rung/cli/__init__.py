@@ -14,7 +14,7 @@ from rung.cli.options import app, show_json
 from rung.types import UserError
 
 # Each puts its commands on the application; --help shows them in this order.
-for group in ("climb", "data", "answer", "export", "serve", "pretrain", "ui", "selftest"):
+for group in ("climb", "data", "synthesize", "answer", "export", "serve", "pretrain", "ui", "selftest"):
     import_module(f"rung.cli.{group}")
 
 

@@ -21,7 +21,7 @@ class Asked:
     """The user's options; None: not said."""
 
     n: int | None = None  # examples
-    attempts: int | None = None  # most inputs to invent
+    tries: int | None = None  # most inputs to invent
     role: str = ""
     temperature: float = 0.7  # lower repeats the seeds, higher leaves the task
     samples: int = 5
@@ -55,7 +55,7 @@ def prepare(
         return seeds, teacher, Given(texts, len(texts) if asked.n is None else asked.n)
     check(seeds)
     wanted = asked.n or WANTED
-    most = asked.attempts or TRIES * wanted
+    most = asked.tries or TRIES * wanted
     writes = writer or model
     prompt = prompt_for(writes, seeds, asked.role, asked.seed)
     return seeds, teacher, Writer(writes, seeds, prompt, wanted, most, asked.temperature, asked.seed)

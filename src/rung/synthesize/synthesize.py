@@ -150,7 +150,7 @@ def identity(seeds: Seeds, teacher: Teacher, source: Writer | Given, how: Filter
     """All that decides the rows, as the journal's first line."""
     if isinstance(source, Writer):
         own: dict[str, Any] = {
-            "writer": source.model.sha256, "writing": digest(source.prompt), "attempts": source.attempts, "inputs": None,
+            "writer": source.model.sha256, "writing": digest(source.prompt), "tries": source.tries, "inputs": None,
             "temperature": source.temperature,
         }  # fmt: skip
     else:

@@ -65,13 +65,13 @@ class Writer:
     seeds: Seeds
     prompt: Prompt  # see prompt_for
     wanted: int
-    attempts: int  # most candidates
+    tries: int  # most candidates
     temperature: float = 0.7
     seed: int = 0
 
     def next(self, taken: int, accepted: Sequence[Attempt]) -> list[Candidate]:
         """A round of candidates behind ``taken`` earlier ones, of which ``accepted`` stayed; none where it is enough."""
-        size = min(ROUND, self.attempts - taken)
+        size = min(ROUND, self.tries - taken)
         if len(accepted) >= self.wanted or size < 1:
             return []
         labels: Sequence[str] = self._turn(taken, accepted, size) if self.seeds.labels else [""] * size
