@@ -86,7 +86,7 @@ def test_inventing_end_to_end_with_a_model_that_knows_nothing(rung: Any, tmp_pat
         "--n",
         2,
         "--tries",
-        6,
+        2,
     )
     done = rung(tmp_path / "out", *words, "--labels", "left,right", "--role", "You are a pilot.", lang=lang)
     assert done.status == 0, done.err

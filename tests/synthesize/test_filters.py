@@ -119,6 +119,14 @@ def test_rules_within_a_reason(text: str, reason: str, rule: str, tmp_path: Path
     assert (found.reason, found.rule) == (reason, rule)
 
 
+def test_a_teacher_that_knows_more_labels_gives_none_of_them() -> None:
+    filters = answer_filters(Seeds("classify", "en", (), ("a", "b")), 0.0)
+    found = first(filters, Attempt(BROKEN, "c", 1.0))
+    assert found is not None
+    assert (found.reason, found.value) == ("invalid", "c")
+    assert first(filters, Attempt(BROKEN, "b", 1.0)) is None
+
+
 def test_laughter_is_no_loop(tmp_path: Path) -> None:
     assert first(all_filters(ZH, tmp_path)[0], Candidate(0, "哈哈哈哈终于到了")) is None
 

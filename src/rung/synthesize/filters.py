@@ -11,7 +11,7 @@
     copied          two thirds of it stand in a row in a text of the prompt
     leak            in a held-out set: an item as a whole, or 13 units in a row (rung.pretrain.clean.leaks)
 
-    invalid         the answer cannot be read: no label, no JSON, not of the schema, cut off
+    invalid         the answer cannot be read (no label, no JSON, not of the schema, cut off), or is a label that is not wanted
     echo            the answer repeats the input
     unsupported     an extracted text is not in the input, where those of the seeds always are
     other-label     read as another label than it was written for
@@ -88,7 +88,7 @@ def input_filters(
 def answer_filters(seeds: Seeds, least: float) -> dict[str, AnswerFilter]:
     """The filters of an answer in their order; ``least`` is the agreement that is asked for."""
     return {
-        "invalid": lambda one: None if one.output else Finding("invalid", "no answer could be read"),
+        "invalid": invalid(seeds.labels),
         "echo": echo,
         **({"unsupported": unsupported} if grounded(seeds) else {}),
         "other-label": other_label,
@@ -225,6 +225,19 @@ def _found(reason: str, rule: str, place: str | None, one: Candidate) -> Finding
 
 
 # --- answers ---
+
+
+def invalid(labels: Sequence[str]) -> AnswerFilter:
+    """Nothing could be read, or a label that is not wanted: the teacher may know more of them."""
+
+    def judge(one: Attempt) -> Finding | None:
+        if not one.output:
+            return Finding("invalid", "no answer could be read")
+        if labels and one.output not in labels:
+            return Finding("invalid", "a label that is not wanted", one.output, one.candidate.input[:120])
+        return None
+
+    return judge
 
 
 def echo(one: Attempt) -> Finding | None:

@@ -115,6 +115,7 @@ def of_task(path: Path, told: Told) -> Seeds:
     task = load_task(
         path, kind=told.kind, labels=told.labels or None, description=told.description or None, output=told.output,
         input=told.input or None, language=told.language,
+        encoding=None if told.encoding == "utf-8" else told.encoding,
     )  # fmt: skip
     return Seeds(check_kind(task.kind), task.language, task.train, task.labels, task.schema, task.description)
 
