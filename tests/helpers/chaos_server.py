@@ -64,6 +64,17 @@ class ChaosServer:
         """Answers beyond the first to the same request."""
         return sum(n - 1 for n in self.paid.values())
 
+    def stats(self) -> dict[str, Any]:
+        """The counts, for another process."""
+        with self.lock:
+            counts = {"answers": self.answers, "twice": self.twice, "most": self.most, "made": dict(self.made)}
+            return {
+                **counts,
+                "attempts": sum(self.asked.values()),
+                "tokens_in": self.tokens_in,
+                "tokens_out": self.tokens_out,
+            }
+
     def __enter__(self) -> ChaosServer:
         self.thread.start()
         return self
@@ -110,6 +121,9 @@ class ChaosServer:
                     self.close_connection = True
 
             def do_GET(self) -> None:
+                if self.path == "/stats":
+                    self.send(200, server.stats())
+                    return
                 if self.path != "/v1/models" or "models" not in server.offers:
                     self.send(404, {"error": {"message": "no such page"}})
                     return

@@ -52,6 +52,11 @@ def test_bytes_of_characters_need_the_prompts_own_tokens() -> None:
     assert cut(joint, ["喜", "怒"], "标签", own=["标", "签"]).tokens == (2, 3)
 
 
+def test_of_a_label_in_the_very_first_token_nothing_is_known() -> None:
+    logs = cut([["\nleft"], ["\nright", "er"]], ["left", "righter"], "\n")
+    assert logs.logprobs == (0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     "body",
     [
