@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import time
@@ -55,8 +56,9 @@ def go(folder: Path | None, steps: int) -> torch.Tensor:
         OSError(errno.ENOSPC, "No space left on device"),
         OSError(errno.EDQUOT, "Disk quota exceeded"),
         SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")]),
     ],
-    ids=["disk", "quota", "safetensors"],
+    ids=["disk", "quota", "safetensors", "copytree"],
 )
 def test_a_full_disk_says_what_to_do_and_leaves_what_was_there(tmp_path: Path, error: Exception) -> None:
     with replacing(tmp_path / "a") as fresh:

@@ -60,12 +60,12 @@ def room_for(path: Path) -> Iterator[None]:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether ``error`` says that there is no room left: safetensors and SQLite wrap what the system said."""
+    """Whether ``error`` says that there is no room left: safetensors, SQLite and ``copytree`` wrap what the system said."""
     if isinstance(error, sqlite3.OperationalError):
         return error.sqlite_errorcode == sqlite3.SQLITE_FULL
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return error.errno in FULL
-    return any(f"(os error {number})" in str(error) for number in FULL)
+    return any(f"(os error {number})" in str(error) or f"[Errno {number}]" in str(error) for number in FULL)
 
 
 def recover(folder: Path) -> None:

@@ -95,7 +95,8 @@ class Climb:
             if done.exists() and (result := json.loads(done.read_text(encoding="utf-8")))["complete"]:
                 self.watch.finished(result)
                 return result
-            return self._session()
+            with room_for(self.folder):
+                return self._session()
         except KeyboardInterrupt:
             self.watch.interrupted()
             raise

@@ -2,9 +2,9 @@
 
 A quarter of the training decides what is trained to its end (successive halving, Jamieson & Talwalkar 2016)::
 
-    the bare template at every rate ──┐
-    ... begun at what the rungs below have found (soft prompts) ────┤ a quarter each ── the leader, to its end
-    the best hard prompt in place of the bare template ──┘
+    the bare template at every rate ──────────────────────────────┐
+    ... begun at what the rungs below have found, or at a stage ──┤ a quarter each ── the leader, to its end
+    the best hard prompt in place of the bare template ───────────┘
 
 The bare template comes first: it is the cheapest to ask, and a trained model may need no more words than that. What is raced is in
 :data:`RECIPES`. Rates and lengths are first guesses by the papers and a few tries: ``bench/defaults.py`` is the study that is to
@@ -43,7 +43,6 @@ QUARTERS = 4  # looks at dev while training; the first one decides which candida
 QUARTER = "-quarter"  # behind the name of what was trained for the first one only
 STAGES = ("domain", "distilled")
 COUNTED = 64  # training examples that an estimate is made from
-
 
 # Continued pre-training on the user's domain text; context distillation from the best prompt with demonstrations.
 Stage = Literal["domain", "distilled"]
