@@ -32,6 +32,7 @@ from rung.engine.trunk import ADDED, PREFIX
 from rung.types import AdaptationError
 
 WHY_ALONE = {"full": ("weights of its own", "自己的一整套权重"), "qlora": ("its base in 4 bits", "4 位的基座")}
+PATIENCE = 16  # forwards
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Worn:
     """What one lane has on: by the names of modules, and before every text."""
 
     loras: dict[str, LoraLayer] = field(default_factory=dict)
+    kept: dict[str, Tensor] = field(default_factory=dict)  # W + s B A, where the lane is much alone
     lengths: dict[str, Tensor] = field(default_factory=dict)  # DoRA's n, which is the same for every text
     networks: dict[str, BottleneckLayer] = field(default_factory=dict)
     soft: SoftHandle | None = None
@@ -67,6 +69,7 @@ class Mixed:
         self._whole: Worn | None = None
         self._rows: list[tuple[int, int, Worn]] = []
         self._total = 0
+        self._solo: tuple[Worn | None, int] = (None, 0)  # who has had whole rows, and how many in a row
 
     def add(self, name: str, folder: Path | None) -> None:
         """The lane ``name`` has the adapter of ``folder`` (None: none) from now on.
@@ -108,6 +111,7 @@ class Mixed:
             self._rows.append((at, at + size, self.worn[name]))
             at += size
         self._total = at
+        self._notice()
         try:
             yield
         finally:
@@ -141,8 +145,10 @@ class Mixed:
                 layer = self._whole.loras.get(name)
                 if layer is None:
                     return inner(x)
-                weight = layer.folded()
-                return F.linear(x, weight.T if isinstance(module, Conv1D) else weight, module.bias)
+                kept = self._whole.kept.get(name)
+                return self._folded(module, x, layer.folded() if kept is None else kept)
+            if len(self._rows) == 1 and name in self._rows[0][2].kept:
+                return self._folded(module, x, self._rows[0][2].kept[name])
             y = inner(x)
             for start, stop, worn in self._rows:
                 if name in worn.loras:
@@ -151,6 +157,22 @@ class Mixed:
             return y
 
         return forward
+
+    @staticmethod
+    def _folded(module: Any, x: Tensor, weight: Tensor) -> Tensor:
+        return F.linear(x, weight.T if isinstance(module, Conv1D) else weight, module.bias)
+
+    def _notice(self) -> None:
+        """A LoRA that has had whole rows for a while is folded, and kept so until another one has: alone it costs nothing."""
+        worn = self._rows[0][2] if len(self._rows) == 1 else None
+        if worn is None or not worn.loras:
+            self._solo = (None, 0)
+            return
+        self._solo = (worn, self._solo[1] + 1 if self._solo[0] is worn else 1)
+        if self._solo[1] == PATIENCE and not worn.kept:
+            for other in self.worn.values():
+                other.kept = {}
+            worn.kept = {name: layer.folded() for name, layer in worn.loras.items()}
 
     def _sublayer(self, name: str, module: nn.Module, inner: Callable[..., Any]) -> Callable[..., Any]:
         def forward(*args: Any, **options: Any) -> Any:

@@ -23,11 +23,11 @@ from rung.engine import sample
 from rung.engine.attention import Layout
 from rung.engine.generate import Writer, advance, as_generation, begin, new_writers, stop_ids, take
 from rung.engine.jobs import Job, Scoring, Token, Writing
-from rung.engine.lanes import Lane, Lanes, Parts, run_lanes
+from rung.engine.lanes import Lane, Lanes, joined, run_lanes
 from rung.engine.layout import Segment
 from rung.engine.model import Model
 from rung.engine.score import WORTH_LENGTH, Item, Laid, choice_scores, lay, score_tokens
-from rung.engine.slots import Slots
+from rung.engine.slots import COLUMNS, Slots
 from rung.types import ModelError, UserError
 
 SHARED = 64  # keys: a longer past is kept once for all sequences of its lane, a shorter one is copied into each slot
@@ -205,7 +205,7 @@ class Batch:
             layouts.append(layout)
             stretches.append((part.lane.name, len(part.tokens)))
         self.model.tally(len(tokens), sum(x.pairs for x in layouts), len(read))
-        row = Parts(layouts, [size for _, size in stretches])
+        row = joined(layouts, [size for _, size in stretches])
         logits = run_lanes(self.model, self.lanes, stretches, row, tokens, positions, read)
         for part, own in zip(parts, logits.split([len(part.read) for part in parts]), strict=True):
             if part.laid is not None:
@@ -238,6 +238,10 @@ class Batch:
         kept = part.kept or []
         pieces = [tuple(x.split([len(s) for s in part.segments]) for x in pair) for pair in kept]
         rows, decided = [], []
+        writing = [job for job in part.jobs if isinstance(job, Writing)]
+        before = 0 if part.lane.past is None else len(part.lane.past)
+        longest = max(len(job.context) + min(job.decoding.max_tokens, COLUMNS) for job in writing)
+        self._pool(part.lane).slots.reserve(sum(len(job.writers) for job in writing), before + longest)
         for number, job in enumerate(part.jobs):
             assert isinstance(job, Writing)
             self._left[job] = len(job.writers)
@@ -276,15 +280,15 @@ class Batch:
         self.model.tally(len(rows), pairs, len(rows))
         stretches = [(name, len(list(group))) for name, group in groupby(row.job.lane for row in rows)]
         tokens = [row.writer.tokens[-1] for row in rows]
-        parts = Parts(layouts, [len(x) for x in layouts])
-        logits = run_lanes(self.model, self.lanes, stretches, parts, tokens, positions, range(len(rows)))
+        layout = joined(layouts, [len(x) for x in layouts])
+        logits = run_lanes(self.model, self.lanes, stretches, layout, tokens, positions, range(len(rows)))
         self._advance(rows, logits)
 
     def _advance(self, rows: Sequence[Running], logits: Tensor) -> None:
         """Chooses the next token of each sequence from its row of ``logits`` [n, V]."""
-        (best, ids), totals = logits.topk(min(2, logits.shape[1])), torch.logsumexp(logits, -1)
-        margins = (best[:, 0] - best[:, -1]).tolist()
-        logprobs, first = (best[:, 0] - totals).tolist(), ids[:, 0].tolist()
+        best, ids = logits.max(-1)
+        near = ((logits > (best - self.model.tolerance)[:, None]).sum(-1) > 1).tolist()  # as sample.greedy says it
+        logprobs, first = (best - torch.logsumexp(logits, -1)).tolist(), ids.tolist()
         for i, row in enumerate(rows):
             job, writer = row.job, row.writer
             if job.error is not None:
@@ -292,7 +296,7 @@ class Batch:
             decided = logits[i]
             try:
                 plain = job.decoding.temperature == 0 and writer.guide is None
-                if plain and margins[i] >= self.model.tolerance:
+                if plain and not near[i]:
                     take(self.model.text, writer, first[i], logprobs[i], job.decoding, self._stops)
                 else:
                     with self.lanes.alone(job.lane):

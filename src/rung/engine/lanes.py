@@ -50,6 +50,11 @@ class Lane:
         return 0 if self.past is None else self.past.position
 
 
+def joined(layouts: Sequence[Attends], sizes: Sequence[int]) -> Attends:
+    """One layout, whose row is those of ``layouts`` one behind the other."""
+    return layouts[0] if len(layouts) == 1 else Parts(layouts, sizes)
+
+
 class Parts:
     """A layout made of layouts, each over its own stretch of the row."""
 
@@ -65,10 +70,10 @@ class Parts:
 
 
 def run_lanes(
-    trunk: Trunk, lanes: Lanes, stretches: Sequence[tuple[str, int]], parts: Parts, tokens: Sequence[int],
+    trunk: Trunk, lanes: Lanes, stretches: Sequence[tuple[str, int]], layout: Attends, tokens: Sequence[int],
     positions: Sequence[int], read: Sequence[int],
 ) -> Tensor:  # fmt: skip
     """Float32 logits [R, V] at the positions ``read`` of a row: whose its tokens are, and how they attend."""
     row, places, where = (torch.tensor(x, dtype=torch.long, device=trunk.device) for x in (tokens, positions, read))
     with lanes.rows(stretches):
-        return run(trunk.hf, parts, row, places, where).float()
+        return run(trunk.hf, layout, row, places, where).float()

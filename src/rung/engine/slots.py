@@ -31,9 +31,16 @@ class Slots:
         self.values: list[Tensor] = []
         self.lengths: list[int] = []  # tokens held, by slot
         self.shifts: list[int] = []  # the position of the next token is its length and this
+        self._wanted = (0, 0)
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    def reserve(self, sequences: int, columns: int) -> None:
+        """Room for so many more sequences of up to so many tokens, made at once; nothing before the first :meth:`add`."""
+        if self.keys:
+            self._room(len(self) + sequences, columns, [])
+        self._wanted = (len(self) + sequences, columns)
 
     def add(self, kept: Sequence[tuple[Tensor, Tensor]], shift: int, ahead: Past | None = None) -> int:
         """A new sequence's slot. ``kept``: its keys and values [t, Hkv, d] by layer; ``ahead``: more, put before them."""
@@ -73,7 +80,7 @@ class Slots:
         self.lengths.pop()
         self.shifts.pop()
         if not self.lengths:
-            self.keys, self.values = [], []  # a quiet server holds nothing
+            self.keys, self.values, self._wanted = [], [], (0, 0)  # a quiet server holds nothing
         return last
 
     def prepare(self, order: Sequence[int]) -> list[int]:
@@ -107,7 +114,8 @@ class Slots:
 
     def _room(self, slots: int, columns: int, like: Sequence[tuple[Tensor, ...]]) -> None:
         if not self.keys:
-            shapes = [[(SLOTS, x.shape[0], max(COLUMNS, columns), x.shape[2]) for x in pair] for pair in like]
+            slots, columns = max(slots, self._wanted[0], SLOTS), max(columns, self._wanted[1], COLUMNS)
+            shapes = [[(slots, x.shape[0], columns, x.shape[2]) for x in pair] for pair in like]
             self.keys, self.values = (
                 [pair[side].new_zeros(shape[side]) for pair, shape in zip(like, shapes, strict=True)] for side in (0, 1)
             )
