@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -93,11 +92,11 @@ def test_in_trouble_a_climb_ends_as_in_peace_and_pays_nothing_twice(climb: Any, 
         calm = climb(tmp_path / "calm", server)
         assert server.twice == 0
         answers = server.answers
-    with serving(rule, trouble=0.4, hang=0.05) as server:
+    with serving(rule, trouble=0.7, hang=0.05) as server:
         rough = climb(tmp_path / "rough", server)
         assert server.twice == 0
         assert abs(server.answers - answers) <= 3  # looks at what it offers that had to be repeated
-        assert sum(server.made.values()) > 20
+        assert sum(server.made.values()) > 20  # and it was in trouble
     assert essence(rough) == essence(calm)
     assert rough["endpoint"]["labels"] == {"plain": "echo", "chat": "likeliest"}
     assert rough["endpoint"]["lost_calls"] > 0
@@ -120,7 +119,7 @@ def test_what_needs_weights_is_skipped_and_the_reason_is_told(climb: Any, rule: 
         assert said in result["endpoint"]["asked"][language]
         page = write_report(tmp_path, language).read_text(encoding="utf-8")  # type: ignore[arg-type]
         assert said in page
-        assert escape(rows["lora"]["reason"][language]) in page
+        assert rows["lora"]["reason"][language].replace("'", "&#39;") in page
         assert result["endpoint"]["base_url"] in page
         summary(result, language)  # type: ignore[arg-type]
 

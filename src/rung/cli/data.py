@@ -60,7 +60,7 @@ def data(
         loaded = open_model(model)
 
         def count(texts: Sequence[str]) -> list[int]:
-            return [len(loaded.encode(t)) for t in texts]
+            return [loaded.length(t) for t in texts]
 
     inspection = inspect_task(file, count=count, **options)
     if as_json:

@@ -119,7 +119,7 @@ def _read(run: Run, language: Language, unit: str, power: int) -> dict[str, Any]
 
 
 def totals(result: Mapping[str, Any], volume: float) -> list[dict[str, Any]]:
-    """What each measured rung costs in FLOPs to build and to ask, the cheapest in all first."""
+    """What each measured rung costs in FLOPs to build and to ask, the cheapest in all first; where those are known."""
     rows = [
         {
             "name": row["name"],
@@ -128,7 +128,7 @@ def totals(result: Mapping[str, Any], volume: float) -> list[dict[str, Any]]:
             "dev": row["dev"],
         }
         for row in result["rungs"]
-        if row["dev"]
+        if row["dev"] and row["cost"]["build_flops"] is not None
     ]
     return sorted(rows, key=lambda row: row["build"] + volume * row["each"])
 
