@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -38,11 +39,11 @@ def ui(
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     models = tuple(model or ["sprout"])
+    settings = Settings(runs, models, language if lang else None, host, port, token, upload * 2**20)
     door = listening(host, port)
-    at = door.getsockname()[1]
-    settings = Settings(runs, models, language if lang else None, host, at, token, upload * 2**20)
+    settings = replace(settings, port=door.getsockname()[1])
     config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False, server_header=False)
-    address = f"http://{shown_as(host)}:{at}/" + (f"login?token={token}" if token else "")
+    address = f"http://{shown_as(host)}:{settings.port}/" + (f"login?token={token}" if token else "")
     if as_json:
         show_json({"address": address, "runs": str(runs)}, indent=None)
     else:

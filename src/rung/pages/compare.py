@@ -72,6 +72,8 @@ def paired(one: Run, two: Run, language: Language) -> str:
         if marks is None:
             continue
         gap, low, high = paired_difference(marks[0].parts(), marks[1].parts(), MEASURES[a["task"]["metric"]].combine)
+        if marks[0].outputs == marks[1].outputs:
+            return f"{name}：两者的回答完全相同。" if zh else f"{name}: the two give the same answers."
         n, clear = figures.count(len(marks[0].examples)), low > 0 or high < 0
         where, metric = term(SPLITS, split, language), term(METRICS, a["task"]["metric"], language)
         span = f"{gap:+.3f} [{low:+.3f}, {high:+.3f}]"
