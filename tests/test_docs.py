@@ -34,6 +34,8 @@ CHINESE = [page for page in PAGES if page.name.endswith(".zh.md")]
 ADD = (
     DOCS / "guides" / "add-a-rung.md"
 )  # its blocks are a file and a line: tests/ladder/test_add_a_rung.py puts them in
+FOLLOWED = [DOCS / "guides" / "library.md", DOCS / "guides" / "production.md"]  # tests/test_docs_run.py, block by block
+APART = (ADD, *FOLLOWED)
 APP = get_command(app)
 COMMANDS = {  # "climb", and "pretrain base" of a group
     " ".join(path): command
@@ -235,7 +237,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")  # PEFT's
-@pytest.mark.parametrize("page", [p for p in PAGES if p not in (*CHINESE, ADD) and blocks(p, "python")], ids=name)
+@pytest.mark.parametrize("page", [p for p in PAGES if p not in (*CHINESE, *APART) and blocks(p, "python")], ids=name)
 def test_python_blocks_run(
     page: Path, clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
