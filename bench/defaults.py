@@ -23,7 +23,8 @@ from rung.engine import load_model
 from rung.finetune import Hyperparameters, finetune
 from rung.rungs.context import Context
 from rung.rungs.supervised import documents, watcher
-from rung.rungs.trained import QUARTERS, RECIPES, start_of
+from rung.rungs.trained import QUARTERS, RECIPES
+from rung.rungs.warm import start_of
 from rung.task import load_task
 
 TASKS = Path("../shared/data/tasks")
@@ -113,7 +114,7 @@ def trial(
     prompt = context.templates[0]
     config = replace(RECIPES[method].config, **options)
     if warm:
-        config = replace(config, start=start_of(context, replace(RECIPES[method], config=config)))
+        config = replace(config, start=start_of(context, RECIPES[method].warm, config.length))
     settings = Hyperparameters(learning_rate=rate, steps=steps, evaluations=QUARTERS)
     begun = time.perf_counter()
     found = finetune(

@@ -39,7 +39,8 @@ from rung.finetune import Hyperparameters, finetune
 from rung.prompts import Words, choice_texts, render
 from rung.rungs.context import Context
 from rung.rungs.supervised import documents, watcher
-from rung.rungs.trained import QUARTERS, RECIPES, start_of
+from rung.rungs.trained import QUARTERS, RECIPES
+from rung.rungs.warm import start_of
 
 METHODS = ("prompt-tuning", "p-tuning", "prefix-tuning", "p-tuning-v2", "lora")
 DEFAULT_RATE = 1e-4
@@ -106,7 +107,7 @@ def ours(context: Context, method: str, steps: int, folder: Path) -> str:
     recipe, prompt = RECIPES[method], context.templates[0]
     config = recipe.config
     if recipe.warm:
-        config = replace(config, start=start_of(context, recipe))
+        config = replace(config, start=start_of(context, recipe.warm, config.length))
     tried: dict[float, float] = {}
     for rate, part in [(r, True) for r in recipe.rates] + [(0.0, False)]:
         if not part:

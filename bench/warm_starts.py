@@ -1,4 +1,4 @@
-"""Where a trained rung begins: at random, at the first words of the best hard prompt, or at what carries the task (rungs/warm.py).
+"""Where a trained rung begins: at random, or at what the rungs below have found (rungs/warm.py).
 
 For LoRA, at random or after context distillation from 8 demonstrations, half of the steps each. Every way has the same steps, the same
 rate, and keeps the weights that were best on dev; figures are of the test split. OUT/warm.jsonl keeps what was trained.
@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -23,15 +24,15 @@ from rung.finetune import Hyperparameters, finetune
 from rung.incontext import balanced
 from rung.rungs.context import Context
 from rung.rungs.supervised import documents, label_figure, taught, watcher
-from rung.rungs.trained import QUARTERS, RECIPES, start_of
-from rung.rungs.warm import before_input
+from rung.rungs.trained import QUARTERS, RECIPES
+from rung.rungs.warm import Start, start_of
 from rung.task import load_task
 from rung.types import Task
 
 TASKS = Path("../shared/data/tasks")
 WAYS = {
-    "prompt-tuning": ("cold", "first words", "task"), "p-tuning": ("cold", "first words", "task"),
-    "prefix-tuning": ("cold", "first words", "task"), "p-tuning-v2": ("cold", "first words", "task"),
+    "prompt-tuning": ("cold", "words", "labels"), "p-tuning": ("cold", "words", "labels"),
+    "prefix-tuning": ("cold", "words", "context"), "p-tuning-v2": ("cold", "words", "context"),
     "lora": ("cold", "distilled"),
 }  # fmt: skip
 
@@ -83,12 +84,8 @@ def trained(
     recipe, prompt = RECIPES[method], context.templates[0]
     settings = Hyperparameters(learning_rate=recipe.rates[0], steps=steps, evaluations=QUARTERS)
     config, begin = recipe.config, None
-    if way == "first words":
-        config = replace(
-            config, start=tuple(model.encode(before_input(context, context.templates[1])))[: config.length]
-        )
-    if way == "task":
-        config = replace(config, start=start_of(context, recipe))
+    if way in get_args(Start):
+        config = replace(config, start=start_of(context, way, config.length))
     if way == "distilled":
         settings = replace(settings, steps=steps // 2)
         pupils = taught(context, teacher, prompt, task.train)

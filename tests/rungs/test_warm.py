@@ -15,7 +15,7 @@ from rung.engine.flat import forward_flat, run_kept
 from rung.incontext import balanced
 from rung.rungs import Context
 from rung.rungs.trained import RECIPES
-from rung.rungs.warm import before_input, task_context, task_words
+from rung.rungs.warm import before_input, start_of, task_context, task_words
 
 
 @pytest.fixture
@@ -33,6 +33,9 @@ def test_the_words_of_the_task_are_its_labels_and_the_end_of_what_is_said(contex
     assert len(task_words(context, 4)) == 4  # of both labels, in turn
     assert task_words(context, 4) == task_words(context, 20)[:4]
     assert task_words(context, 20)[0] != context.weights.tokenizer.bos_token_id
+    assert start_of(context, "labels", 4) == task_words(context, 4)
+    assert start_of(context, "words", 9) == tuple(context.weights.encode(said))[:9]
+    assert start_of(context, "context", 9) == task_context(context)
     written = replace(context, task=replace(context.task, kind="generate", labels=()))
     assert said.endswith(written.weights.decode(task_words(written, 5))) or len(task_words(written, 5)) == 5
 

@@ -35,7 +35,7 @@ from rung.finetune import Hyperparameters, Trained, finetune, training_flops
 from rung.folders import hash_folder, replacing
 from rung.rungs.context import Built, Context, Propose, Wave
 from rung.rungs.supervised import documents, taught, watcher
-from rung.rungs.warm import best_shown, task_context, task_words
+from rung.rungs.warm import Start, best_shown, start_of
 from rung.train import TrainingDiverged
 from rung.types import Adaptation, Cost, Prompt
 
@@ -56,7 +56,7 @@ class Recipe:
     rates: tuple[float, ...]  # peak learning rates that are raced
     passes: tuple[float, float] = (4.0, 8.0)  # fewest and most passes over the training split
     seen: int = 5_000  # examples seen, between those: many passes over little data, few over much
-    warm: Literal["words", "context", ""] = ""  # tokens where it may begin besides at random, see rungs/warm.py
+    warm: Start | Literal[""] = ""  # tokens where it may begin besides at random
     stages: tuple[Stage, ...] = ()  # what may be trained before, so that it begins there
     objective: Literal["answers", "options"] = "answers"  # of tasks with labels: see bench/objectives.py
 
@@ -113,7 +113,8 @@ def trained(method: str) -> Propose:
         rate = made[context.leader.name].rate
         others = []
         if recipe.warm:
-            others.append(Trial(bare, rate, replace(recipe.config, start=start_of(context, recipe)), "warm"))
+            size = recipe.config.length
+            others.append(Trial(bare, rate, replace(recipe.config, start=start_of(context, recipe.warm, size)), "warm"))
         others += [Trial(bare, rate, recipe.config, stage) for stage in recipe.stages if offered(context, stage)]
         if found != bare:
             others.append(Trial(found, rate, recipe.config))
@@ -158,11 +159,6 @@ def estimated(method: str) -> Callable[[Context], Cost]:
         return Cost(build_flops=before + share * seen * each + asked * request, flops_per_request=request)
 
     return estimate
-
-
-def start_of(context: Context, recipe: Recipe) -> tuple[int, ...]:
-    """The tokens that a soft prompt begins with where it begins warm."""
-    return task_words(context, recipe.config.length) if recipe.warm == "words" else task_context(context)
 
 
 def attempt(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole: bool) -> Adaptation | None:

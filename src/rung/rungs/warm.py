@@ -1,17 +1,31 @@
 """Where a trained rung may begin: at what the rungs below it have found. Each is a candidate against a cold start.
 
-soft prompts of embeddings     the tokens that carry the task: label words, then the end of what the best hard prompt says
-prefixes                       the keys and values that the model computes behind the best prompt, demonstrations included
-LoRA                           the same adapter after context distillation from that prompt (rungs/trained.py)
+words      the first words of the best hard prompt
+labels     the tokens that carry the task: label words, then the end of what that prompt says
+context    all that stands before an input in the best prompt, demonstrations included: of a prefix the keys and values of its end
+
+What each is worth: bench/warm_starts.py, docs/LOG.md.
 """
 
 from __future__ import annotations
 
 from itertools import chain, takewhile
+from typing import Literal
 
 from rung.prompts import Words, choice_texts, render
 from rung.rungs.context import Context
 from rung.types import Adaptation, Demonstration, Prompt
+
+Start = Literal["words", "labels", "context"]
+
+
+def start_of(context: Context, start: Start, length: int) -> tuple[int, ...]:
+    """The tokens that a soft prompt of ``length`` begins with."""
+    if start == "context":
+        return task_context(context)
+    if start == "labels":
+        return task_words(context, length)
+    return tuple(context.weights.encode(before_input(context, context.prompt)))[:length]
 
 
 def task_words(context: Context, length: int) -> tuple[int, ...]:
