@@ -111,7 +111,7 @@ MISTAKES = [
     (("--example", "no arrow"), "write INPUT => ANSWER", "请写成"),
     (("--seeds", "nowhere.csv"), "nowhere.csv", "nowhere.csv"),
     (("--describe", "x", "--keep", "leek"), "did you mean 'leak'", "是不是 'leak'"),
-    (("--describe", "x", "--held-out", "{here}"), "no evaluation files", "没有评测文件"),
+    (("--describe", "x", "--held-out", "{here}/none"), "no evaluation files", "没有评测文件"),
     (("--teacher", "{teacher}", "--labels", "up,down"), "take a teacher of the same task", "请换用同一任务的教师"),
     (("--to-instructions",), "no labelled set to turn", "没有可转换的标注集"),
     (("--to-instructions", "--inputs", "{texts}"), "leave --inputs and --writer out", "请去掉 --inputs 和 --writer"),
