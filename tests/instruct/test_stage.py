@@ -62,6 +62,7 @@ def test_it_learns_saves_and_is_equal_after_a_kill(texts, tmp_path):
     saved = load_model(str(out))
     assert saved.encode("你好") == whole.encode("你好")
     assert {p.dtype for p in saved.hf.parameters()} == {torch.float32}
+    assert json.loads((out / "config.json").read_text())["dtype"] == "bfloat16"  # as its weights
     assert json.loads((tmp_path / "whole" / "report.json").read_text())["steps"] == 40
 
     def kill(line: str) -> None:

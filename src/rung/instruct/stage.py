@@ -13,6 +13,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -146,6 +147,9 @@ def save(model: Model, folder: Path) -> None:
         if not (model.hf.config.tie_word_embeddings and name == "lm_head.weight")
     }
     model.hf.save_pretrained(folder, state_dict=weights)
+    config = deepcopy(model.hf.config)
+    config.dtype = torch.bfloat16
+    config.save_pretrained(folder)
     model.tokenizer.save_pretrained(folder)
 
 
