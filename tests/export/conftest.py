@@ -65,7 +65,7 @@ def stirred(model: Model, config: Any, folder: Path) -> Path:
 def made(tmp_path: Path) -> Callable[..., Adaptation]:
     """made(model, LoraConfig(), prompt=..., ...) -> an adaptation that is saved in RUN/adaptations/NAME, RUN with its ledger."""
 
-    def make(model: Model, config: Any = None, **changes: Any) -> Adaptation:
+    def make(model: Model, config: Any = None, /, **changes: Any) -> Adaptation:
         adapter = None if config is None else stirred(model, config, tmp_path / "fresh")
         whole = Adaptation(
             name="thing/bare", rung="thing", kind="classify", language="en", labels=LABELS,
