@@ -66,4 +66,4 @@ def test_a_teacher_is_asked_with_its_prompt_and_the_labels_are_not_looked_at(con
 def test_the_recipe_says_the_objective() -> None:
     recipe = RECIPES["lora"]
     assert recipe.hyperparameters(100, 1e-3).objective == recipe.objective
-    assert replace(recipe, objective="options").hyperparameters(100, 1e-3).objective == "options"
+    assert replace(recipe, objective="answers").hyperparameters(100, 1e-3).objective == "answers"

@@ -58,7 +58,7 @@ class Recipe:
     seen: int = 5_000  # examples seen, between those: many passes over little data, few over much
     warm: Start | Literal[""] = ""  # tokens where it may begin besides at random
     stages: tuple[Stage, ...] = ()  # what may be trained before, so that it begins there
-    objective: Literal["answers", "options"] = "answers"  # of tasks with labels: see bench/objectives.py
+    objective: Literal["answers", "options"] = "options"  # of tasks with labels: see bench/objectives.py
 
     def hyperparameters(self, examples: int, rate: float) -> Hyperparameters:
         """Passes by the amount of data, so that small sets learn and large ones do not take hours."""
