@@ -36,12 +36,13 @@ def export(
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write an adaptation in a form that other programs load, with the commands to serve it, and check that it answers alike."""
+    from rung.adaptation import load
     from rung.export.check import kept, labelled
     from rung.export.folder import export as write
-    from rung.export.targets import find_target
+    from rung.export.targets import refuse
 
     language = speak(lang)
-    find_target(to)
+    refuse(load(adaptation), to)  # before a model is loaded
     made, loaded = open_adaptation(adaptation, model, dtype, None)
     examples = None
     if check is not None:

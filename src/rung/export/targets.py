@@ -60,6 +60,12 @@ def trained_by(made: Adaptation) -> str | None:
     """The method of an adaptation's weights; None: it has none. AdaptationError for what only Rung can answer by."""
     if made.program != "direct":
         raise _only_here(made)
+    if made.model is not None and made.model.name.startswith("openai:"):
+        raise AdaptationError(
+            f"{made.name} was made for {made.model.name}, whose weights are where it is served: there is nothing to export but "
+            "its words, which are in adaptation.json",
+            zh=f"{made.name} 是为 {made.model.name} 做的，权重在提供服务的那一端：可导出的只有提示文字，就在 adaptation.json 里",
+        )
     return None if made.adapter is None else method_of(Path(made.adapter))
 
 
