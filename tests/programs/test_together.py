@@ -16,6 +16,7 @@ from rung.adapters import FullConfig, LoraConfig, attach, save
 from rung.engine import Model, fake_model
 from rung.engine.fake import byte_tokenizer
 from rung.programs import as_examples, opened
+from rung.programs.direct import _STATES
 from rung.programs.together import together
 from rung.types import Adaptation, AdaptationError, Decoding, Demonstration, ModelError, Prompt, Selector
 
@@ -152,3 +153,15 @@ def test_an_input_that_does_not_fit_is_said_and_the_others_can_still_be_asked(tm
             many.answer([("plain", e) for e in as_examples(["x" * 200])])
         asked = [("plain", e) for e in as_examples(["red"])]
         same(many.answer(asked), alone({"plain": plain}, fake_model(context=100), asked))
+
+
+def test_states_of_texts_are_kept_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rung.programs.direct.KEPT", 5)
+    model = fake_model()
+    near = Adaptation("near", "few-shot", "classify", "en", labels=("up", "down"), prompt=ASK, demonstrations=SHOWN,
+                      selector=Selector("embedding", 2))  # fmt: skip
+    with together({"near": near}, model) as many:
+        first = many.answer([("near", e) for e in as_examples(["red"])])
+        many.answer([("near", e) for e in as_examples([f"order {n}" for n in range(9)])])
+        assert len(_STATES[model]) == 5
+        same(many.answer([("near", e) for e in as_examples(["red"])]), first)

@@ -180,7 +180,7 @@ def test_a_client_that_leaves_frees_its_slot(url, service, stream) -> None:
     host, port = url.removeprefix("http://").removesuffix("/v1").split(":")
     with socket.create_connection((host, int(port))) as raw:
         body = json.dumps({**LONG, "stream": stream}).encode()
-        head = f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         raw.sendall(head.encode() + body)
         wait_for(lambda: batch.running == 1)
         if stream:
@@ -221,6 +221,38 @@ def test_adaptations_come_and_go(http, service, saved, alone) -> None:
     refused(http.post("/v1/completions", json=ask), 404)
     refused(http.delete("/v1/adaptations/again"), 404)
     assert "again" not in service.worker.many.members
+
+
+def test_pages_of_other_sites_may_not_ask(http) -> None:
+    ask = {"model": "fake", "prompt": "x", "max_tokens": 1}
+    for head in ({"Origin": "https://evil.example"}, {"Host": "evil.example:8000"}, {"Origin": "null"}):
+        refused(http.post("/v1/completions", json=ask, headers=head), 403)
+    assert http.post("/v1/completions", json=ask, headers={"Origin": "http://localhost:3000"}).status_code == 200
+    plain = http.post("/v1/completions", content=json.dumps(ask).encode(), headers={"Content-Type": "text/plain"})
+    refused(plain, 400)  # what a browser would send without asking first
+
+
+def test_a_mistake_of_ours_tells_nothing_and_harms_nobody_else(http, service, monkeypatch) -> None:
+    ask = {"model": "fake", "prompt": "my secret", "max_tokens": 40, "temperature": 0}
+    expected = http.post("/v1/completions", json=ask).json()["choices"]
+
+    def broken(*_):
+        raise RuntimeError("out of memory at 'my secret'")
+
+    monkeypatch.setattr("rung.engine.continuous.run_lanes", broken)
+    error = refused(http.post("/v1/completions", json=ask), 500)
+    assert (error["type"], error["code"]) == ("server_error", "internal_error")
+    assert "secret" not in error["message"]
+    monkeypatch.undo()
+    with http.stream("POST", "/v1/completions", json={**ask, "max_tokens": 2000, "stream": True}) as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        monkeypatch.setattr("rung.engine.continuous.run_lanes", broken)
+        *_, told, last = [line for line in lines if line]
+    monkeypatch.undo()
+    assert json.loads(told.removeprefix("data: "))["error"]["code"] == "internal_error"
+    assert last == "data: [DONE]"
+    assert http.post("/v1/completions", json=ask).json()["choices"] == expected
 
 
 def test_metrics_and_health(http) -> None:

@@ -11,7 +11,7 @@ draw near its border) is decided again from a forward of that text alone.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -145,7 +145,7 @@ class Batch:
         while self.step():
             pass
 
-    def _guarded(self, jobs: list, work) -> None:  # type: ignore[no-untyped-def]
+    def _guarded(self, jobs: list[Job], work: Callable[[list[Job]], None]) -> None:
         """A forward that fails (memory, say) fails the jobs that were in it, and no other."""
         try:
             work(jobs)

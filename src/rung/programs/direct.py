@@ -230,6 +230,7 @@ def ask(model: LanguageModel, call: Call) -> Found:
 
 
 # States of a text under a frozen model never change: a climb that opens a program again does not compute them again.
+KEPT = 20_000  # texts; the oldest go, so that a server does not grow with what it is asked
 _STATES: WeakKeyDictionary[Model, dict[tuple[str, str], np.ndarray]] = WeakKeyDictionary()
 
 
@@ -243,6 +244,9 @@ def embedder(model: Model, adapter_sha256: str = "") -> Callable[[Sequence[str]]
         if fresh:
             rows = model.hidden(fresh, [layer], "mean")[:, 0]
             known.update({(adapter_sha256, t): row for t, row in zip(fresh, rows, strict=True)})
-        return np.stack([known[adapter_sha256, t] for t in texts])
+        found = np.stack([known[adapter_sha256, t] for t in texts])
+        for old in list(known)[: max(0, len(known) - KEPT)]:
+            del known[old]
+        return found
 
     return states

@@ -141,7 +141,7 @@ def collect(jobs: Sequence[Job]) -> Found:
     for job in jobs:
         if job.error is not None:
             raise job.error
-    return [job.found[0] if isinstance(job, Writing) else job.found for job in jobs]  # type: ignore[attr-defined, return-value]
+    return [job.found[0] if isinstance(job, Writing) else job.found for job in jobs]  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -65,12 +65,12 @@ def _invalid(error: RequestValidationError) -> ApiError:
 
 
 def install(app: FastAPI, refused: Counter) -> None:
-    """Every refusal of ``app`` has the API's form, and is counted by its status."""
+    """Every refusal of ``app`` has the API's form, and is counted by its status; mistakes of ours go on to the gate."""
 
     async def refuse(request: Request, error: Exception) -> JSONResponse:
         told = as_api_error(error)
         refused.labels(told.status).inc()
         return told.response()
 
-    for kind in (ApiError, UserError, HTTPException, RequestValidationError, Exception):
+    for kind in (ApiError, UserError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, refuse)

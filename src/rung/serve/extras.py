@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse
 
 from rung.engine.echo import read_tokens
 from rung.engine.jobs import Token
-from rung.programs.direct import embedder
 from rung.programs.together import BASE
 from rung.serve import answers
 from rung.serve.asked import Answer, Asked, Ended
@@ -77,12 +76,11 @@ async def embedded(service: Service, body: EmbeddingBody, lane: str) -> Response
             400, f"this model's embeddings have {width} dimensions", param="dimensions", code="invalid_value"
         )
     texts = [each if isinstance(each, str) else model.decode(each) for each in inputs]
-    found = many.members[lane] if lane != BASE else None
-    digest = found.adaptation.adapter_sha256 if found is not None and found.direct is not None else ""
+    layer = (model.shape.layers + 1) // 2  # as demonstrations are compared
 
     def states() -> tuple[np.ndarray, int]:
         with many.mixed.alone(many.lane(lane) if lane != BASE else BASE):
-            return embedder(model, digest)(texts), sum(len(model.encode(text)) for text in texts)
+            return model.hidden(texts, [layer], "mean")[:, 0], sum(len(model.encode(text)) for text in texts)
 
     rows, tokens = await asyncio.wrap_future(service.worker.order(states))
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

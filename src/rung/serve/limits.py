@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from rung.serve.errors import ApiError
+from rung.serve.errors import ApiError, as_api_error
 
 OPEN = ("/health",)  # for whoever watches over the machine
 READ_SECONDS = 60.0  # for a body to arrive
@@ -77,10 +77,27 @@ class Gate:
                 self._admit(scope)
             again = await self._read(scope, receive)
         except ApiError as error:
-            self.service.metrics.refused.labels(error.status).inc()
-            await error.response()(scope, receive, send)
+            await self._refuse(error, scope, receive, send)
             return
-        await self.app(scope, again, send)
+        begun = False
+
+        async def told(message: dict[str, Any]) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, again, told)
+        except (
+            Exception
+        ) as error:  # ours: told in the API's form, and the connection stays; further out it would be cut
+            if begun:
+                raise
+            await self._refuse(as_api_error(error), scope, receive, send)
+
+    async def _refuse(self, error: ApiError, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        self.service.metrics.refused.labels(error.status).inc()
+        await error.response()(scope, receive, send)
 
     def _admit(self, scope: dict[str, Any]) -> None:
         given = _bearer(scope)
@@ -89,6 +106,8 @@ class Gate:
         if self._keys and not admin and not any([hmac.compare_digest(key, known) for known in self._keys]):
             told = "the API key is wrong" if given else "no API key: send the header Authorization: Bearer KEY"
             raise ApiError(401, told, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
+        if not self._keys:
+            _check_near(scope)
         scope["rung_admin"] = admin or (self._admin is None and _is_local(scope))
         if self.service.draining:
             raise ApiError(503, "the server is going down", code="draining", headers={"Retry-After": "5"})
@@ -135,7 +154,21 @@ def _is_local(scope: dict[str, Any]) -> bool:
     """From this machine, not handed on by a proxy, and not by a web page."""
     if any(_header(scope, name) for name in (b"origin", b"forwarded", b"x-forwarded-for", b"x-real-ip")):
         return False
-    return is_loopback(_address(scope)) and is_loopback(_header(scope, b"host").decode("latin-1").rsplit(":", 1)[0])
+    return is_loopback(_address(scope)) and is_loopback(_without_port(_header(scope, b"host").decode("latin-1")))
+
+
+def _check_near(scope: dict[str, Any]) -> None:
+    """Without keys this machine's programs may ask, and its browser's pages from elsewhere may not, by whatever name they call it."""
+    origin = _header(scope, b"origin").decode("latin-1")  # "null" of a page without a place
+    for host in (_header(scope, b"host").decode("latin-1"), origin.partition("://")[2] or origin):
+        if host and not is_loopback(_without_port(host)):
+            raise ApiError(
+                403, "without API keys this server is for its own machine: ask for 127.0.0.1", code="not_allowed"
+            )
+
+
+def _without_port(host: str) -> str:
+    return host if host.endswith("]") else host.rsplit(":", 1)[0]
 
 
 def is_loopback(host: str) -> bool:

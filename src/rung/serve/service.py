@@ -83,6 +83,12 @@ class Service:
 
     def ask(self, asked: Sequence[Asked]) -> Dialogue:
         """Lets requests in that belong together: the inputs of one body."""
+        if len(asked) > self.limits.waiting:
+            raise ApiError(
+                400,
+                f"{len(asked)} prompts in one request; this server takes {self.limits.waiting}",
+                code="invalid_value",
+            )
         if self.open + len(asked) > self.limits.waiting:
             raise ApiError(
                 429,
