@@ -30,9 +30,9 @@ TEXT = {"en": "Where is my parcel? It should have come on Monday.", "zh": "æˆ‘çš
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`rung ui` in a process of its own, over an empty runs folder."""
+    """`rung ui` in a process of its own, over an empty runs folder, with the tiny model: what it answers does not matter here."""
     runs = tmp_path_factory.mktemp("browser") / "runs"
-    command = [sys.executable, "-m", "rung", "ui", str(runs), "--port", "0", "--json"]
+    command = [sys.executable, "-m", "rung", "ui", str(runs), "--model", "fake", "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         yield json.loads(server.stdout.readline())["address"].rstrip("/")
@@ -118,20 +118,19 @@ def bring_and_climb(page: Any, address: str) -> str:
     for rung in ("majority", "tfidf", "zero-shot"):
         page.locator(f"input[value={rung}]").check()
     page.get_by_label("Climb every rung").check()
+    polled: list[str] = []
+    page.on("response", lambda answer: polled.append(answer.url) if "/live?" in answer.url else None)
     page.get_by_role("button", name="Start", exact=True).click()
-    page.wait_for_selector("#live .ladder")
+    page.get_by_role("button", name="Stop").wait_for()
     page.reload()  # nothing is lost by that
-    page.wait_for_selector("#live .badge.climbing")
-    page.get_by_role("button", name="Stop").click()
-    page.get_by_role("button", name="Go on").wait_for()
-    assert "What was measured is kept" in page.inner_text("main")
+    page.get_by_role("button", name="Stop").click()  # while it loads: a tiny climb may be over before a ladder is seen
     page.get_by_role("button", name="Go on").click()
-    page.wait_for_selector("#live .ladder")
-    page.locator(
-        "#status", has_text="zero-shot"
-    ).wait_for()  # wait_for_function would need eval, which the policy forbids
-    seen(page, "live", "en")
+    page.locator("#live .ladder, #answer").first.wait_for()
+    if page.locator("#live .ladder").count():
+        seen(page, "live", "en")
     page.wait_for_selector("#answer")
+    assert polled  # the page looked by itself, and loaded itself again at the end
+    assert page.locator(".ladder tbody tr").count() == 3
     return page.url.rpartition("/")[2]
 
 
