@@ -96,7 +96,7 @@ def test_an_answer_goes_for_the_reason_and_for_no_other(reason: str, tmp_path: P
     [
         (EN, "a sail is torn to port"),
         (ZH, "订单显示已签收可我没拿到"),
-        (PAIRS, "premise: it snows\nhypothesis: it is cold"),
+        (PAIRS, "premise: the sea is up\nhypothesis: it is wet"),
     ],
 )
 def test_a_good_input_stays(examples: tuple[Example, ...], text: str, tmp_path: Path) -> None:

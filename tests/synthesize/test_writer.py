@@ -56,7 +56,7 @@ def test_labels_come_in_turn_and_the_full_ones_stay_out(ship: SimpleNamespace) -
 
 
 def test_equal_prompts_are_written_differently() -> None:
-    one = Seeds("generate", "en", (Example("a", "where is my parcel", "on its way"),))
+    one = Seeds("generate", "en", (Example("a", "is it up", "no"),))
     writer = Writer(fake_model(), one, WRITERS["en"][False], 10, 100, temperature=1.5)
     made = writer.next(0, [])
     assert len({c.prompt for c in made}) == 1
