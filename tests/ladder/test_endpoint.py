@@ -189,6 +189,7 @@ def test_a_slow_call_holds_no_other_answer_back(tmp_path: Path, orders: SimpleNa
     assert [p.example_id for p in marked.predictions] == [e.id for e in task.dev]
 
 
+@pytest.mark.slow
 def test_without_log_probabilities_nothing_is_calibrated(climb: Any, rule: Any, tmp_path: Path) -> None:
     with serving(rule, offers=frozenset({"models", "chat"})) as server:
         result = climb(tmp_path, server, "zero-shot")

@@ -24,10 +24,12 @@ TEXTS = [f"order {n} please" for n in range(6)]
     [
         ((), "echo", "likeliest"),
         (("echo",), "likeliest", "likeliest"),
-        (("echo", "likeliest", "chat-likeliest"), "constrained", "constrained"),
-        (("echo", "likeliest", "chat-likeliest", "choice"), "constrained", "constrained"),
+        pytest.param(("echo", "likeliest", "chat-likeliest"), "constrained", "constrained", marks=pytest.mark.slow),
+        pytest.param(
+            ("echo", "likeliest", "chat-likeliest", "choice"), "constrained", "constrained", marks=pytest.mark.slow
+        ),
         (("echo", "likeliest", "chat-likeliest", "choice", "schema", "chat-schema"), "parsed", "parsed"),
-        (("completions",), "likeliest", "likeliest"),
+        pytest.param(("completions",), "likeliest", "likeliest", marks=pytest.mark.slow),
         (("completions", "chat-likeliest"), "constrained", "constrained"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else value,
