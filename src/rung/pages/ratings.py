@@ -164,7 +164,7 @@ def _summary(a: str, b: str, split: str, given: list[dict[str, Any]], sheet: She
         "rate": _share(wins + ties / 2, len(given)),
         "left": _share(sides.count("left"), len(sides)),
         "seconds": median(r["seconds"] for r in given),
-        "raters": sorted({r["rater"] for r in given if r["rater"]}) or ["1"],
+        "raters": sorted({r["rater"] for r in given if r["rater"]}),
         "agreement": _agreement(a, b, given, won, sheet),
     }  # fmt: skip
 
