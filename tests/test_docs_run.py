@@ -33,7 +33,7 @@ for line in sys.stdin:
     exec(compile(json.loads(line), "page", "exec"), names)
     print("done", flush=True)
 """
-PATIENCE = 900  # seconds of a block, on a busy machine
+PATIENCE = 3600  # seconds of a block, on a busy machine
 pytestmark = [pytest.mark.slow]
 
 
