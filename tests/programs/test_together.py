@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -156,7 +157,7 @@ def test_an_input_that_does_not_fit_is_said_and_the_others_can_still_be_asked(tm
 
 
 def test_states_of_texts_are_kept_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rung.programs.direct.KEPT", 5)
+    monkeypatch.setattr(sys.modules["rung.programs.direct"], "KEPT", 5)  # the package has a function of that name
     model = fake_model()
     near = Adaptation("near", "few-shot", "classify", "en", labels=("up", "down"), prompt=ASK, demonstrations=SHOWN,
                       selector=Selector("embedding", 2))  # fmt: skip
