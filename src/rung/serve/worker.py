@@ -57,6 +57,8 @@ class Worker:
         done: Future[Any] = Future()
 
         def act() -> None:
+            if not done.set_running_or_notify_cancel():  # who asked has left
+                return
             try:
                 done.set_result(work())
             except BaseException as error:
@@ -68,6 +70,7 @@ class Worker:
     def remove(self, name: str) -> Future[None]:
         """Takes an adaptation away as soon as nobody visits it; nobody may be let in to it any more."""
         gone: Future[None] = Future()
+        gone.set_running_or_notify_cancel()  # it is done whether or not somebody waits
         self._orders.put(lambda: self._leaving.update({name: gone}))
         return gone
 
