@@ -53,7 +53,7 @@ def teach(folder: Path, steps: int, say: Callable[[str], None]) -> None:
         if (step + 1) % 100 == 0:
             say(f"step {step + 1}/{steps}  {loss:.3f} nats per learned token")
 
-    trained = finetune(model, lessons, FullConfig(), settings, folder=folder, on_step=on_step)
+    trained = finetune(model, lessons, FullConfig(embeddings=True), settings, folder=folder, on_step=on_step)
     with replacing(folder / "model") as fresh, without_bars():
         model.hf.save_pretrained(fresh)
         model.tokenizer.save_pretrained(fresh)
