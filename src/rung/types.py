@@ -249,7 +249,10 @@ class Result:
         """In a notebook: the figure, with its interval small behind it."""
         if self.value is None:
             return escape(repr(self)[1:-1])
-        figure, behind = f"{self.metric} {self.value:.3f}", repr(self)[1:-1].removeprefix(f"{self.metric} {self.value:.3f}")
+        figure, behind = (
+            f"{self.metric} {self.value:.3f}",
+            repr(self)[1:-1].removeprefix(f"{self.metric} {self.value:.3f}"),
+        )
         return f"<span><b>{escape(figure)}</b><small>{escape(behind)}</small></span>"
 
 

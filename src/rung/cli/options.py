@@ -22,7 +22,10 @@ app = typer.Typer(
 
 Lang = Annotated[str | None, typer.Option("--lang", help="zh or en; else the locale's", metavar="zh|en")]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]
-ModelName = Annotated[str, typer.Option("--model", help="sprout (embedded), a folder, a Hugging Face name, or openai:NAME with --base-url")]
+ModelName = Annotated[
+    str,
+    typer.Option("--model", help="sprout (embedded), a folder, a Hugging Face name, or openai:NAME with --base-url"),
+]
 Dtype = Annotated[str, typer.Option("--dtype", help="float32 or bfloat16")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="most prompts in one forward")]
 Input = Annotated[str | None, typer.Option("--input", help="the column of the input; several: a,b")]
@@ -93,7 +96,9 @@ def open_model(name: str, dtype: str = "float32", batch_size: int | None = None,
     return model
 
 
-def open_adaptation(folder: Path, model: str | None, dtype: str, batch_size: int | None, given: dict[str, Any] | None = None):
+def open_adaptation(
+    folder: Path, model: str | None, dtype: str, batch_size: int | None, given: dict[str, Any] | None = None
+):
     """An adaptation and the model it stands on, checked to belong together; ``given``: the command's arguments."""
     from rung.adaptation import load
     from rung.types import ModelRef

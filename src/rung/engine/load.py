@@ -60,7 +60,9 @@ def load_model(
     """
     if name.startswith(SCHEME):
         asked = options or EndpointOptions()
-        return endpoint_model(name, base_url, asked if context is None else replace(asked, context=context), prices=prices, flat=price)
+        return endpoint_model(
+            name, base_url, asked if context is None else replace(asked, context=context), prices=prices, flat=price
+        )
     if base_url is not None:
         raise ModelError(
             f"a base URL belongs to a model behind an endpoint: type --model openai:{name}, or leave --base-url out",

@@ -77,4 +77,6 @@ class Budget:
         """Raise BudgetSpent when the limit in money is reached; an endpoint asks before each of its calls."""
         spent = self.paid() if self.paid is not None else self.used_tokens * self.price / 1e6
         if self.money is not None and (spent or 0.0) >= self.money:
-            raise BudgetSpent(f"the budget of {self.money:g} in money is spent", zh=f"金额为 {self.money:g} 的预算已用完")
+            raise BudgetSpent(
+                f"the budget of {self.money:g} in money is spent", zh=f"金额为 {self.money:g} 的预算已用完"
+            )

@@ -17,9 +17,7 @@ from rung.rungs import Built
 from rung.types import Cost, Prediction, Task
 
 
-def rung_cost(
-    best: Runner, runners: Sequence[Runner], built: Mapping[str, Built], price: Price | None = None
-) -> Cost:
+def rung_cost(best: Runner, runners: Sequence[Runner], built: Mapping[str, Built], price: Price | None = None) -> Cost:
     """To build: training and search of *all* the rung's candidates, the failed ones too; to run: the best one."""
     asked = [p for r in runners for p in r.marked.predictions]
     builds = [b.cost for b in built.values()]

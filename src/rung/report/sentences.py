@@ -147,7 +147,9 @@ def spent_there(endpoint: Mapping[str, Any], language: Language) -> str:
     """Calls, tokens and money of all sessions; attempts that broke off apart."""
     figures, price = Figures(language), endpoint["price"]
     calls, read, wrote = (figures.count(endpoint[key]) for key in ("calls", "tokens_in", "tokens_out"))
-    said = _say(language, f"{calls} answers, {read} tokens in, {wrote} out", f"{calls} 次应答，输入 {read}、输出 {wrote} 词元")
+    said = _say(
+        language, f"{calls} answers, {read} tokens in, {wrote} out", f"{calls} 次应答，输入 {read}、输出 {wrote} 词元"
+    )
     if endpoint["lost_calls"]:
         lost = figures.count(endpoint["lost_calls"])
         said += _say(

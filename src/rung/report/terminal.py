@@ -37,14 +37,17 @@ def summary(result: Mapping[str, Any], language: Language) -> RenderableType:
     chosen = result["chosen"]["rung"] if result["chosen"] else None
     for row in result["rungs"]:
         table.add_row(
-            *rung_cells(row, language, unit, chosen=row["name"] == chosen), style="dim" if row["status"] in FAINT else ""
+            *rung_cells(row, language, unit, chosen=row["name"] == chosen),
+            style="dim" if row["status"] in FAINT else "",
         )
     reasons = [
         Text(f"  {row['name']}{_say(language, ': ', '：')}{row['reason'][language]}", style="dim")
         for row in result["rungs"]
         if row["reason"]
     ]
-    return Group(Text(), *sentences, table, *reasons, *forgetting_lines(result, language), *endpoint_lines(result, language))
+    return Group(
+        Text(), *sentences, table, *reasons, *forgetting_lines(result, language), *endpoint_lines(result, language)
+    )
 
 
 def endpoint_lines(result: Mapping[str, Any], language: Language) -> list[Text]:

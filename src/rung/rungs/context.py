@@ -76,7 +76,9 @@ class Context:
     standing: dict[str, Adaptation] = field(default_factory=dict)  # the best of each rung below
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     keep_built: Callable[[Adaptation, Built], None] = lambda adaptation, built: None
-    keep_part: Callable[[str, Built], None] = lambda name, built: None  # paid for, and no candidate: it failed, or is a stage
+    keep_part: Callable[[str, Built], None] = lambda name, built: (
+        None
+    )  # paid for, and no candidate: it failed, or is a stage
     failed: Callable[[str, str, str], None] = lambda name, en, zh: None  # a candidate is left out, and why
     training: Callable[[str, int, int, float], None] = lambda candidate, step, steps, loss: None
     check: Callable[[], None] = lambda: None  # raises BudgetSpent

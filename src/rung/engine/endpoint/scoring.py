@@ -92,7 +92,9 @@ def cut_echoes(
     else:
         return None
     at = max(1, min(at, *(stop - 1 for stop in stops)))  # the first token has no log-probability
-    if min(stops) <= at:  # a label in the very first token, and no BOS before it: nothing is said of it, nor of the others
+    if (
+        min(stops) <= at
+    ):  # a label in the very first token, and no BOS before it: nothing is said of it, nor of the others
         return Logs((0.0,) * len(choices), (1,) * len(choices))
     sums = [sum(v for v in values[at:stop] if v is not None) for (_, values), stop in zip(echoes, stops, strict=True)]
     return Logs(tuple(map(float, sums)), tuple(stop - at for stop in stops))
