@@ -107,7 +107,7 @@ def test_a_climb_shows_itself(
     assert html.count("<tr") == 1 + len(rows)
     for row in rows:
         if row["dev"]:
-            figure = next(line for line in text.splitlines() if re.search(rf"^\W*{row['name']}\b", line))
+            figure = next(line for line in text.splitlines() if re.search(rf"^\W*{row['name']}\s+\d", line))
             interval = re.search(r"[\d.]+ \[[\d.]+, [\d.]+\]", figure)
             assert interval and interval[0] in html
 
