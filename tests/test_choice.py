@@ -14,6 +14,7 @@ from rung.engine import load_model
 from rung.engine.attention import Layout
 from rung.engine.layout import Past
 from rung.finetune import Hyperparameters, document_loss, finetune, training_flops
+from rung.instruct.lesson import Lesson
 from rung.types import DataError
 
 # Options that share first tokens, one that is the beginning of another, and lengths from one to four.
@@ -231,3 +232,9 @@ def test_flops_against_torchs_own_counter(model):
         assert counter.get_total_flops() < counted < 1.1 * counter.get_total_flops()
     finally:
         handle.detach()
+
+
+def test_only_a_choice_loses_something_to_answers():
+    """A lesson keeps the places that it learns; a choice keeps its answer."""
+    taught = Lesson((1, 2, 3, 4, 5), 1, "a lesson", places=(2, 4))
+    assert plain(taught) is taught and list(plain(taught).learned) == [2, 4]

@@ -74,7 +74,9 @@ class Choice(Document):
 
 
 def plain(document: Document) -> Document:
-    """The document without its options: the loss is on the tokens of the answer, as for any other."""
+    """A choice without its options: the loss is on the tokens of the answer; any other document as it is."""
+    if not isinstance(document, Choice):
+        return document
     return Document(document.tokens, document.start, document.source)
 
 
