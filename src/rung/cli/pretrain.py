@@ -90,7 +90,7 @@ def instruct(
     batch: Annotated[int, typer.Option(min=1024, help="tokens per step")] = 8192,
     text: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of plain text in a step's tokens")] = 0.35,
     echo: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of rows in which pieces of text come again")] = 0.15,
-    rate: Annotated[float, typer.Option(min=0.0, help="peak learning rate; 3e-3 unlearns the text")] = 2e-3,
+    rate: Annotated[float, typer.Option(min=0.0, help="peak learning rate; more unlearns text where little of it is mixed in")] = 2e-3,
     schedule: Annotated[str, typer.Option(help="cosine, wsd, or constant where another stage follows")] = "cosine",
     seed: Annotated[int, typer.Option()] = 0,
     lang: Lang = None, as_json: Json = False,

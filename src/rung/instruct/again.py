@@ -19,7 +19,7 @@ def again(
 ) -> Path:
     """Repeat the stages of the model in ``folder`` in ``out/stage-N``; returns the last one's folder.
 
-    ``size`` is the first stage's, which its lineage does not say. Goes on from where it was stopped: a stage that is there is
+    ``size`` is the first stage's; what else a lineage does not say is as the recipe has it. Goes on from where it was stopped: a stage that is there is
     not made again. The same data and settings give the same kind of model, not the same bits: other processors round differently.
     """
     stages = lineage(folder)

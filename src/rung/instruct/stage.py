@@ -55,7 +55,7 @@ class Stage:
     weight: float = 0.6  # of a token of plain text in the loss, beside a token of an answer: answers are few
     label: float = 3.0  # of a token of a label: an episode has few, and they are all it teaches
     row: int = 256  # tokens of a row of plain text; a row of lessons has twice as many
-    rate: float = 2e-3  # peak, of Muon and AdamW; 3e-3 unlearned a quarter of text: 3.95 to 5.05 nats within 160 steps
+    rate: float = 2e-3  # peak, of Muon and AdamW; more unlearns text where little of it is mixed in (docs/LOG.md)
     schedule: Schedule = "cosine"  # constant: another stage follows
     precision: Precision = "auto"  # of the products, by autocast; weights and losses are float32
     weight_decay: float = 0.1
