@@ -25,10 +25,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from rung.adaptation import hash_of, save, to_dict
-from rung.engine import EndpointModel, LanguageModel
-from rung.engine.endpoint import Price
+from rung.engine import LanguageModel
 from rung.evaluate import General, Marked, measure, shipped_general
 from rung.folders import room_for
+from rung.ladder import remote
 from rung.ladder.budget import Budget
 from rung.ladder.costs import folder_bytes, known_sum, lone_latency, measured_forgetting, rung_cost
 from rung.ladder.order import by_cost, estimates
@@ -37,7 +37,7 @@ from rung.ladder.race import Runner, race
 from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, family, interval, row
 from rung.ladder.rungs import LADDER
 from rung.ladder.seal import open_seal
-from rung.ladder.verdict import Unit, barred, judge
+from rung.ladder.verdict import barred, judge
 from rung.ladder.watch import Together, Watch
 from rung.ledger import Ledger
 from rung.memory import PeakMemory
@@ -101,8 +101,7 @@ class Climb:
             self.watch.interrupted()
             raise
         finally:
-            if isinstance(self.model, EndpointModel):
-                self.model.release()
+            remote.release(self.model)
             self.ledger.close()
             lock.release()
 
@@ -112,38 +111,20 @@ class Climb:
         self.left_out: list[dict[str, str]] = []  # candidates that could not be asked, and why
         self.budget.spent_before = sum(e["seconds"] for e in self.ledger.events("session"))
         self.budget.used_tokens = self.ledger.tokens()
-        if isinstance(self.model, EndpointModel):
-            self._prepare(self.model, self.budget)
+        remote.prepare(self.model, self.ledger, self.budget)
         self.ledger.keep_examples("dev", self.task.dev)
         self.watch = Together(self.watch, ProgressFile(self.folder, budget_seconds=self.budget.left))
         self.estimated = self._estimates()
         self.plan = by_cost(self.rungs, self.estimated)
         names = [rung.name for rung in self.plan]
         self.watch.started(task=self.task, rungs=names, target=self.task.target, run=self.folder)
-        if isinstance(self.model, EndpointModel):
-            self.watch.note(*self.model.asked().values())
+        if (asked := remote.asked(self.model)) is not None:
+            self.watch.note(asked["en"], asked["zh"])
         self._number, self._ticked = self.ledger.begin_session(), 0.0
         try:
             return self._walk()
         finally:
             self._tick(every=0.0)
-
-    def _prepare(self, model: EndpointModel, budget: Budget) -> None:
-        """Every answer goes into the ledger; what the endpoint offers is asked once; money is looked at before each call."""
-        budget.paid, model.client.allow = lambda: model.money, budget.check_money
-        known = self.ledger.get("endpoint")
-        self.ledger.claim({"endpoint": model.prepare(self.ledger, known)})
-
-    @property
-    def _unit(self) -> Unit:
-        """What rungs are compared in: nobody knows the operations of an endpoint."""
-        if not isinstance(self.model, EndpointModel):
-            return "flops"
-        return "money" if self.model.price is not None and self.model.price.of(1, 1) > 0 else "tokens"
-
-    @property
-    def _price(self) -> Price | None:
-        return self.model.price if isinstance(self.model, EndpointModel) else None
 
     def _context(self) -> Context:
         return Context(self.task, self.model, self.folder / "candidates", self.seed, self.general, self.domain)
@@ -183,9 +164,7 @@ class Climb:
                         reason = {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"}
                 except BudgetSpent as error:
                     spent, reason, standing = error, {"en": str(error), "zh": error.zh}, None
-                except DiskFull:  # nothing more can be kept: the same command goes on when there is room
-                    raise
-                except EndpointError:  # nothing more can be asked: the same command goes on when it answers again
+                except (DiskFull, EndpointError):  # nothing more can be kept, or asked: the same command goes on later
                     raise
                 except UserError as error:  # this rung fails; the others climb on
                     status, reason, standing = "failed", {"en": str(error), "zh": error.zh}, None
@@ -229,7 +208,7 @@ class Climb:
         looks = sum(built[r.adaptation.name].looks if r.adaptation.name in built else 1 for r in tried)
         verdict = judge(best.marked, self.task.target, len(self.rungs), looks)
         save(best.adaptation, self.folder / "adaptations" / rung.name)
-        cost = rung_cost(best, tried, built, self._price)
+        cost = rung_cost(best, tried, built, remote.price_of(self.model))
         cost.peak_bytes = memory.bytes
         cost.seconds_per_request = lone_latency(best, self.task, self.model, self.ledger)
         cost.bytes = folder_bytes(self.folder / "adaptations" / rung.name)
@@ -315,11 +294,8 @@ class Climb:
         task = self.task
         if task.kind not in rung.kinds or not rung.takes(task):
             return {"en": f"not for {task.kind} tasks", "zh": f"不适用于 {task.kind} 任务"}
-        if rung.weights and isinstance(self.model, EndpointModel):
-            return {
-                "en": "needs the model's weights or hidden states, which an endpoint does not give",
-                "zh": "需要模型的权重或隐藏状态，而远程接口不提供",
-            }
+        if rung.weights and (without := remote.without_weights(self.model)) is not None:
+            return without
         if len(task.train) < rung.needs:
             return {
                 "en": f"needs {rung.needs} training examples, there are {len(task.train)}",
@@ -332,7 +308,8 @@ class Climb:
     def _finish(
         self, rows: list[dict[str, Any]], standings: list[Standing], spent: BudgetSpent | None
     ) -> dict[str, Any]:
-        chosen = decide(standings, self.task.target, self.volume, self._unit)
+        unit = remote.unit_of(self.model)
+        chosen = decide(standings, self.task.target, self.volume, unit)
         assert self.budget is not None
         test = None
         if chosen and not spent:
@@ -350,15 +327,15 @@ class Climb:
             },
             "target": self.task.target, "confidence": 0.95, "volume": self.volume,
             "max_forgetting": self.general.most, "rungs": rows,
-            "candidates": [candidate(s, r, self._price) for s in standings for r in s.runners],
+            "candidates": [candidate(s, r, remote.price_of(self.model)) for s in standings for r in s.runners],
             "chosen": chosen and chosen[1],
             "test": test,
             "model": {"name": self.model.name, "sha256": self.model.sha256},
-            "endpoint": self.model.as_json() if isinstance(self.model, EndpointModel) else None,
-            "unit": self._unit,
+            "endpoint": remote.as_json(self.model),
+            "unit": unit,
             "seed": self.seed,
             "estimated": self.estimated,
-            "break_even": crossings(standings, self._unit),
+            "break_even": crossings(standings, unit),
             "left_out": self.left_out,
             "budget": {"seconds": self.budget.seconds, "spent": self.budget.spent} if spent else None,
             "complete": spent is None,
