@@ -36,6 +36,7 @@ def climb(
     model: LanguageModel | str = "sprout",
     *,
     rungs: str | Sequence[str] | None = None,
+    recipe: str | None = None,
     all: bool = False,
     run: str | Path | None = None,
     seed: int = 0,
@@ -45,6 +46,7 @@ def climb(
     general_text: str | Path | None = None,
     max_forgetting: float | None = None,
     mix_general: float = 0.0,
+    domain_text: str | Path | None = None,
     watch: Watch | None = None,
 ) -> Climbed:
     """Climb the ladder, or go on with an earlier climb of the same; what ``rung climb`` does, with its options and defaults.
@@ -53,24 +55,23 @@ def climb(
     None: ``runs/NAME-xxxxxxxx``, found again by the same call. ``watch``: told of what happens; None: a table on a terminal, else
     silence. Raises UserError for what the user can mend, and KeyboardInterrupt when stopped: the same call goes on.
     """
-    from rung.evaluate import read_general
-    from rung.ladder import Budget, Climb, choose, default_folder
+    from rung.ladder.arrange import arrange
     from rung.task import load_task
 
     known = task if isinstance(task, Task) else load_task(task)
-    loaded = _model(model)
-    plan = choose(rungs if rungs is None or isinstance(rungs, str) else ",".join(rungs))
-    general = read_general(
-        None if general_text is None else Path(general_text), share=mix_general, most=max_forgetting
+    walk = arrange(
+        known, lambda: _model(model), rungs=rungs if rungs is None or isinstance(rungs, str) else ",".join(rungs),
+        recipe=recipe, all=all, seed=seed, budget=budget, price=price, volume=volume, general_text=_path(general_text),
+        max_forgetting=max_forgetting, mix_general=mix_general, domain_text=_path(domain_text), run=_path(run),
     )  # fmt: skip
-    asked = general_text is not None or max_forgetting is not None
-    folder = Path(run) if run else default_folder(known, loaded, plan, seed, all, volume, general if asked else None)
-    own = getattr(loaded, "price", None)  # of an endpoint
-    spend = Budget.parse(budget, price=own.of(5e5, 5e5) if own else price)
     with ExitStack() as stack:
-        watching = watch or _table(stack, spend.seconds)
-        result = Climb(known, loaded, folder, plan, all, seed, volume, spend, watching, general).run()
-    return Climbed(folder, result, loaded)
+        walk.watch = watch or _table(stack, walk.budget.seconds if walk.budget else None)
+        result = walk.run()
+    return Climbed(walk.folder, result, walk.model)
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def open_climb(run: str | Path) -> Climbed:

@@ -72,28 +72,22 @@ def climb(
     first_wait: FirstWait = None, prices: Prices = None, lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Climb the ladder on a file of examples; leave the cheapest adaptation that is good enough, and a report."""
-    from rung.evaluate import read_general
-    from rung.ladder import Budget, Climb, default_folder
-    from rung.ladder.recipes import plan as planned
-    from rung.ladder.recipes import read_domain, wants_training
+    from rung.ladder.arrange import arrange
     from rung.report import LiveTable, write_report
     from rung.task import inspect_task
 
     language = speak(lang)
     options, endpoint = task_options(locals()), endpoint_of(locals(), model)
     inspection = inspect_task(data, **options)
-    plan, domain = planned(rungs, recipe, domain_text), read_domain(domain_text)
-    wants_training(plan, domain)
-    general = read_general(general_text, share=mix_general, most=max_forgetting)
-    seed = seed or 0
-    loaded = open_model(model, dtype, batch_size, **endpoint)
-    spend = Budget.parse(budget, price=loaded.price.of(5e5, 5e5) if getattr(loaded, "price", None) else price)
-    asked = general_text is not None or max_forgetting is not None
-    folder = run or default_folder(inspection.task, loaded, plan, seed, all, volume, general if asked else None, domain)
+    walk = arrange(
+        inspection.task, lambda: open_model(model, dtype, batch_size, **endpoint), rungs=rungs, recipe=recipe, all=all,
+        seed=seed or 0, budget=budget, price=price, volume=volume, general_text=general_text,
+        max_forgetting=max_forgetting, mix_general=mix_general, domain_text=domain_text, run=run,
+    )  # fmt: skip
+    folder, seconds = walk.folder, walk.budget.seconds if walk.budget else None
     if not as_json:
         say_bad_rows(inspection, language)
-    with LiveTable(language, budget_seconds=spend.seconds, console=Console(stderr=as_json)) as watch:
-        walk = Climb(inspection.task, loaded, folder, plan, all, seed, volume, spend, watch, general, domain)
+    with LiveTable(language, budget_seconds=seconds, console=Console(stderr=as_json)) as walk.watch:
         result = walk.run()
     report_path = write_report(folder, language)
     if as_json:

@@ -1,0 +1,47 @@
+"""A climb out of what a person says: the one reading of options for the command, the pages and the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rung.engine import LanguageModel
+from rung.evaluate import read_general
+from rung.ladder import remote
+from rung.ladder.budget import Budget
+from rung.ladder.climb import Climb, default_folder
+from rung.ladder.recipes import plan, read_domain, wants_training
+from rung.types import Task
+
+
+def arrange(
+    task: Task,
+    model: Callable[[], LanguageModel],
+    *,
+    rungs: str | None = None,
+    recipe: str | None = None,
+    all: bool = False,
+    seed: int = 0,
+    budget: str | None = None,
+    price: float = 0.0,
+    volume: int = 10_000,
+    general_text: Path | None = None,
+    max_forgetting: float | None = None,
+    mix_general: float = 0.0,
+    domain_text: Path | None = None,
+    run: Path | None = None,
+) -> Climb:
+    """The climb, ready to run. ``model`` is called last, so that a mistake is told before anything is loaded.
+
+    ``price``: money per million tokens, where the model has none of its own. Raises UserError for options that cannot be.
+    """
+    rungs_, domain = plan(rungs, recipe, domain_text), read_domain(domain_text)
+    wants_training(rungs_, domain)
+    general = read_general(general_text, share=mix_general, most=max_forgetting)
+    Budget.parse(budget, price=price or 1.0)  # can it be read?
+    loaded = model()
+    own = remote.price_of(loaded)
+    spend = Budget.parse(budget, price=own.of(5e5, 5e5) if own else price)
+    asked = general_text is not None or max_forgetting is not None
+    folder = run or default_folder(task, loaded, rungs_, seed, all, volume, general if asked else None, domain)
+    return Climb(task, loaded, folder, rungs_, all, seed, volume, spend, general=general, domain=domain)
