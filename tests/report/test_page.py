@@ -203,6 +203,17 @@ def test_a_control_has_no_prompt(make_run: MakeRun, result_of: MakeResult):
     assert "It needs no language model." in parsed.text
 
 
+def test_who_did_not_take_part_is_named_with_the_reason(make_run: MakeRun):
+    assert "Left out" not in page(make_run("en", charts=False))[1].text
+    left = [{"name": "lora/lr3", "en": "its loss <blew> up", "zh": "它的损失发散了"}]
+    for language, words in (
+        ("en", ("Left out", "lora/lr3: its loss <blew> up")),
+        ("zh", ("未参加的候选", "它的损失发散了")),
+    ):
+        _, parsed = page(make_run(language, charts=False, left_out=left), language)
+        assert all(word in parsed.text for word in words), language
+
+
 def test_a_folder_without_a_climb_says_what_to_type(tmp_path: Path, make_run: MakeRun):
     with pytest.raises(DataError, match=r"no result\.json.*rung climb") as error:
         write_report(tmp_path, "en")
