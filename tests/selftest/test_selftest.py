@@ -1,12 +1,13 @@
 """The problems of the self-test are what they say, and its figures count what they say."""
 
 import itertools
+import random
 
 import pytest
 
 from rung.ladder import choose
 from rung.selftest import KINDS, Problem, Trial, figures
-from rung.selftest.base import episode
+from rung.selftest.base import COURSE, episode, most
 from rung.selftest.codes import NAMES, STRINGS, SYMBOLS, Cipher, described, known
 from rung.selftest.trial import RIGHT, RUNGS, trial
 
@@ -46,8 +47,6 @@ def test_only_the_named_kind_says_which_cipher_and_only_two_kinds_are_known():
 
 
 def test_lessons_show_known_ciphers_alone_and_name_them_where_nothing_is_shown():
-    import random
-
     rng = random.Random(0)
     drawn = [episode(rng) for _ in range(200)]
     for item in drawn:
@@ -60,6 +59,12 @@ def test_lessons_show_known_ciphers_alone_and_name_them_where_nothing_is_shown()
         assert item.input in STRINGS and item.input not in [d.input for d in item.demonstrations]
         assert item.description or item.demonstrations
     assert any(item.description and item.demonstrations for item in drawn)
+
+
+def test_episodes_grow_longer_as_the_course_goes_on():
+    assert [most(COURSE, step) for step in (0, 799, 800, 1499, 1500, 99_999)] == [2, 2, 6, 6, 16, 16]
+    rng = random.Random(0)
+    assert {len(episode(rng, 2).demonstrations) for _ in range(60)} == {0, 1, 2}
 
 
 def test_every_kind_has_rungs_that_are_right_and_cheaper_ones_that_are_not():

@@ -7,57 +7,77 @@ without, all answers learned. What the ciphers of a trial are (new ones) it neve
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rung.adapters import FullConfig
+from rung.documents import Microbatch, pack
 from rung.engine import Model, load_model, without_bars
-from rung.finetune import Hyperparameters, finetune
+from rung.finetune import document_loss
 from rung.folders import replacing
 from rung.instruct.item import Exercise
 from rung.instruct.lesson import Lesson, lesson
+from rung.pretrain.base import Recipe, make_optimizers
 from rung.pretrain.tokenizer import train_tokenizer
 from rung.prompts import TEMPLATES, Words, render
 from rung.selftest.codes import NAMES, STRINGS, described, known
-from rung.types import Demonstration
+from rung.train import Plan, train
+from rung.types import Demonstration, digest
 
+Course = Sequence[tuple[int, int]]  # (most demonstrations, steps)
+TOKENS = 8192  # of a forward
 CONTEXT, WIDTH, DEPTH, VOCABULARY = 512, 128, 3, 400
-MOST = 16  # demonstrations of an episode
-STEPS, BATCH, RATE = 3000, 24, 2e-3
+# Most demonstrations of an episode, and the steps that they are shown for. With sixteen from the start nothing is learned in 3,000 steps:
+# which token to look at is found where there are few to look at.
+COURSE = ((2, 800), (6, 700), (16, 1500))
+BATCH, RATE = 32, 5e-3
 
 
-def base_model(folder: Path, *, steps: int = STEPS, say: Callable[[str], None] = print) -> Model:
-    """The model in ``folder``, trained (some minutes) if it is not there; goes on from its last checkpoint."""
+def base_model(folder: Path, *, course: Course = COURSE, say: Callable[[str], None] = print) -> Model:
+    """The model in ``folder``, trained (a quarter of an hour) if it is not there; goes on from its last checkpoint."""
     if not (folder / "model" / "config.json").exists():
-        teach(folder, steps, say)
+        teach(folder, course, say)
     return load_model(str(folder / "model"))
 
 
-def teach(folder: Path, steps: int, say: Callable[[str], None]) -> None:
+def teach(folder: Path, course: Course, say: Callable[[str], None]) -> None:
     """Make the empty model and its tokenizer, and teach it."""
     if not (folder / "empty" / "config.json").exists():
         with replacing(folder / "empty") as fresh, without_bars():
             make_empty(fresh)
     model = load_model(str(folder / "empty"))
-    lessons = list(draw(model, steps * BATCH))
-    settings = Hyperparameters(
-        learning_rate=RATE, batch=BATCH, steps=steps, warmup=0.02, weight_decay=0.1, evaluations=1,
-        checkpoint_every=200, token_budget=8192,
-    )  # fmt: skip
+    steps = sum(count for _, count in course)
+
+    def batches(step: int) -> list[Microbatch]:
+        rng = random.Random(f"lessons {step}")
+        return list(pack(list(draw(model, BATCH, most(course, step), rng)), TOKENS, TOKENS))
 
     def on_step(step: int, loss: float, scale: float) -> None:
         if (step + 1) % 100 == 0:
             say(f"step {step + 1}/{steps}  {loss:.3f} nats per learned token")
 
-    trained = finetune(model, lessons, FullConfig(embeddings=True), settings, folder=folder, on_step=on_step)
+    model.hf.train()
+    train(
+        Plan(steps, warmup=0.02, schedule="wsd", checkpoint_every=200), dict(model.hf.named_parameters()),
+        make_optimizers(model.hf, Recipe(muon=RATE, adam=RATE, weight_decay=0.0)), batches,
+        lambda micro: document_loss(model, micro), folder=folder, on_step=on_step, identity=digest(course, BATCH, RATE),
+    )  # fmt: skip
+    model.hf.eval()
     with replacing(folder / "model") as fresh, without_bars():
         model.hf.save_pretrained(fresh)
         model.tokenizer.save_pretrained(fresh)
-    trained.handle.detach()
+
+
+def most(course: Course, step: int) -> int:
+    """The most demonstrations of an episode at that step."""
+    for shown, count in course:
+        if step < count:
+            return shown
+        step -= count
+    return course[-1][0]
 
 
 def make_empty(folder: Path) -> None:
@@ -75,19 +95,18 @@ def make_empty(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def draw(model: Model, count: int) -> Iterator[Lesson]:
-    """``count`` lessons of the known ciphers."""
-    rng = random.Random("lessons")
+def draw(model: Model, count: int, shown: int, rng: random.Random) -> Iterator[Lesson]:
+    """``count`` lessons of the known ciphers with at most ``shown`` demonstrations."""
     while count:
-        found = lesson(model, episode(rng), rng)
+        found = lesson(model, episode(rng, shown), rng)
         if found is not None:
             count -= 1
             yield replace(found, start=1)  # what is learned are its places
 
 
-def episode(rng: random.Random) -> Exercise:
+def episode(rng: random.Random, most: int = COURSE[-1][0]) -> Exercise:
     """A question in a known cipher behind demonstrations of it; half of them say its name, and all that show none."""
-    name, count = rng.choice(NAMES), rng.randint(0, MOST)
+    name, count = rng.choice(NAMES), rng.randint(0, most)
     cipher = known(name)
     asked, *shown = rng.sample(STRINGS, 1 + count)
     told = not shown or rng.random() < 0.5
