@@ -115,7 +115,9 @@ def trial(
     config = replace(RECIPES[method].config, **options)
     if warm:
         config = replace(config, start=start_of(context, RECIPES[method].warm, config.length))
-    settings = Hyperparameters(learning_rate=rate, steps=steps, evaluations=QUARTERS)
+    settings = Hyperparameters(
+        objective=RECIPES[method].objective, learning_rate=rate, steps=steps, evaluations=QUARTERS
+    )
     begun = time.perf_counter()
     found = finetune(
         context.model, documents(context, prompt, context.task.train), config, settings, folder=folder,

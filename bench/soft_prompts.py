@@ -73,8 +73,8 @@ def main() -> None:
     path = out / "rows.jsonl"
     done = {tuple(r["key"]): r for r in map(json.loads, path.open())} if path.exists() else {}
     model = load_model(asked.model)
-    for task, seed, method, side in itertools.product(
-        asked.tasks, asked.seeds, asked.methods, ("ours", "peft", "peft, best")
+    for seed, task, method, side in itertools.product(
+        asked.seeds, asked.tasks, asked.methods, ("ours", "peft", "peft, best")
     ):
         key = (asked.model, task, asked.size, asked.steps, seed, method, side)
         if key in done:
@@ -112,7 +112,9 @@ def ours(context: Context, method: str, steps: int, folder: Path) -> str:
     for rate, part in [(r, True) for r in recipe.rates] + [(0.0, False)]:
         if not part:
             rate = max(tried, key=lambda r: tried[r])
-        settings = Hyperparameters(learning_rate=rate, steps=steps, batch=BATCH, evaluations=QUARTERS)
+        settings = Hyperparameters(
+            objective=recipe.objective, learning_rate=rate, steps=steps, batch=BATCH, evaluations=QUARTERS
+        )
         place = folder / f"{rate:g}"
         found = finetune(
             context.model, documents(context, prompt, context.task.train), config, settings, folder=place, seed=context.seed,
