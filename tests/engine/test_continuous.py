@@ -65,6 +65,17 @@ def test_who_joins_when_changes_no_text(between: int, prefix: str) -> None:
     same(batch, jobs)
 
 
+def test_room_grows_while_texts_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rung.engine.continuous.COLUMNS", 2)
+    batch, jobs = new_batch(), asked()
+    for job in jobs:
+        batch.add(job)
+        batch.step()
+    batch.run()
+    same(batch, jobs)
+    assert not any(pool.slots.keys for pool in batch._pools.values())  # quiet: nothing is held
+
+
 def test_labels_are_scored_beside_what_is_written() -> None:
     batch = new_batch("x" * 100)
     labels = ["left", "leftover", "right"]

@@ -286,9 +286,10 @@ class Batch:
 
     def _advance(self, rows: Sequence[Running], logits: Tensor) -> None:
         """Chooses the next token of each sequence from its row of ``logits`` [n, V]."""
-        best, ids = logits.max(-1)
-        near = ((logits > (best - self.model.tolerance)[:, None]).sum(-1) > 1).tolist()  # as sample.greedy says it
-        logprobs, first = (best - torch.logsumexp(logits, -1)).tolist(), ids.tolist()
+        values, ids = logits.topk(2)
+        best, second = values.unbind(-1)
+        near = (second > best - self.model.tolerance).tolist()  # as sample.greedy says it
+        logprobs, first = (best - torch.logsumexp(logits, -1)).tolist(), ids[:, 0].tolist()
         for i, row in enumerate(rows):
             job, writer = row.job, row.writer
             if job.error is not None:

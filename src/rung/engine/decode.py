@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from rung.engine.flat import run
 from rung.engine.layout import Past, Segment
@@ -46,7 +47,7 @@ class Cache:
 
     def _room(self) -> None:
         self._used = int(self.lengths.max()) + 1
-        self._unseen = torch.arange(self._used, device=self.lengths.device)[None] > self.lengths[:, None]
+        self._bias = hides(self.lengths, self._used, self.keys[0].dtype)
         if self._used > self.keys[0].shape[2]:
             self.keys = [torch.nn.functional.pad(k, (0, 0, 0, GROW)) for k in self.keys]
             self.values = [torch.nn.functional.pad(v, (0, 0, 0, GROW)) for v in self.values]
@@ -60,23 +61,41 @@ class Cache:
         self.values[layer][sequences, :, self.lengths] = value
         keys, values = self.keys[layer][:, :, : self._used], self.values[layer][:, :, : self._used]
         past = None if self.past is None else (self.past.keys[layer], self.past.values[layer])
-        return attend_new(query, keys, values, self._unseen, past, scale)
+        return attend_new(query, keys, values, self._bias, past, scale)
+
+
+def hides(lengths: Tensor, columns: int, dtype: torch.dtype) -> Tensor | None:
+    """What :func:`attend_new` adds to scores, [B, 1, 1, columns]: -inf behind the new token, which stands at ``lengths`` [B]."""
+    if len(lengths) == 1:  # alone it sees all of them
+        return None
+    unseen = torch.arange(columns, device=lengths.device)[None] > lengths[:, None]
+    return torch.zeros(unseen.shape, dtype=dtype, device=unseen.device).masked_fill_(unseen, float("-inf"))[
+        :, None, None
+    ]
 
 
 def attend_new(
-    query: Tensor, keys: Tensor, values: Tensor, unseen: Tensor, past: tuple[Tensor, Tensor] | None, scale: float | None
+    query: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    bias: Tensor | None,
+    past: tuple[Tensor, Tensor] | None,
+    scale: float | None,
 ) -> Tensor:
     """One new token each of B sequences, softmax in float32: query [B, H, d] -> [B, H, d].
 
-    keys, values: each sequence's own, [B, Hkv, columns, d], of which those where ``unseen`` [B, columns] do not count.
+    keys, values: each sequence's own, [B, Hkv, columns, d]; ``bias`` hides some of them (:func:`hides`).
     past: keys and values [1, Hkv, P, d] that all of them see.
     """
     size, heads, width = query.shape
     shared = keys.shape[1]
-    q = query.view(size, shared, heads // shared, width) * (width**-0.5 if scale is None else scale)
-    scores = (q @ keys.transpose(-1, -2)).float().masked_fill_(unseen[:, None, None], float("-inf"))
+    q = query.view(size, shared, heads // shared, width)  # heads that share keys are one kernel's queries
     if past is None:
-        return (scores.softmax(-1).to(values.dtype) @ values).reshape(size, heads, width)
+        return F.scaled_dot_product_attention(q, keys, values, attn_mask=bias, scale=scale).reshape(size, heads, -1)
+    q = q * (width**-0.5 if scale is None else scale)
+    scores = (q @ keys.transpose(-1, -2)).float()
+    if bias is not None:
+        scores += bias
     # All sequences against the shared keys at once: [Hkv, B * group, P], without a copy per sequence.
     ahead = q.transpose(0, 1).reshape(shared, -1, width)
     before = (ahead @ past[0][0].transpose(-1, -2)).float()
@@ -84,8 +103,8 @@ def attend_new(
     weights = torch.cat([before, scores], -1).softmax(-1).to(values.dtype)
     own = weights[..., before.shape[-1] :] @ values
     seen = weights[..., : before.shape[-1]].transpose(0, 1).reshape(shared, -1, before.shape[-1])
-    seen = (seen @ past[1][0]).view(shared, size, heads // shared, width).transpose(0, 1)
-    return (own + seen).reshape(size, heads, width)
+    seen = (seen @ past[1][0]).view(shared, size, heads // shared, -1).transpose(0, 1)
+    return (own + seen).reshape(size, heads, -1)
 
 
 def prefill(trunk: Trunk, contexts: Sequence[Sequence[int]], past: Past | None) -> tuple[Tensor, Cache]:

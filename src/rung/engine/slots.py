@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rung.engine.decode import attend_new
+from rung.engine.decode import attend_new, hides
 from rung.engine.layout import Past
 
-COLUMNS, SLOTS = 64, 8  # a pool begins with so many, and grows by half of what it has
+COLUMNS = 256  # a sequence gets room for so many new tokens at once; what is full grows by half of what it has
 
 
 class Slots:
@@ -91,8 +91,9 @@ class Slots:
         self._order = None if plain else torch.tensor(order, device=device)
         self._back = None if plain else torch.argsort(self._order)  # type: ignore[arg-type]
         self._held = torch.tensor(self.lengths, device=device)
+        self._slots = torch.arange(len(order), device=device)
         self._used = max(self.lengths) + 1
-        self._unseen = torch.arange(self._used, device=device)[None] > self._held[:, None]
+        self._bias = hides(self._held, self._used, self.keys[0].dtype)
         positions = [self.lengths[slot] + self.shifts[slot] for slot in order]
         self.lengths = [n + 1 for n in self.lengths]
         return positions
@@ -104,17 +105,16 @@ class Slots:
         if self._back is not None:
             query, key, value = (x[self._back] for x in (query, key, value))
         size = query.shape[0]
-        slots = torch.arange(size, device=query.device)
-        self.keys[layer][slots, :, self._held] = key
-        self.values[layer][slots, :, self._held] = value
+        self.keys[layer][self._slots, :, self._held] = key
+        self.values[layer][self._slots, :, self._held] = value
         past = None if self.past is None else (self.past.keys[layer], self.past.values[layer])
         keys, values = (x[layer][:size, :, : self._used] for x in (self.keys, self.values))
-        out = attend_new(query, keys, values, self._unseen, past, scale)
+        out = attend_new(query, keys, values, self._bias, past, scale)
         return out if self._order is None else out[self._order]
 
     def _room(self, slots: int, columns: int, like: Sequence[tuple[Tensor, ...]]) -> None:
         if not self.keys:
-            slots, columns = max(slots, self._wanted[0], SLOTS), max(columns, self._wanted[1], COLUMNS)
+            slots, columns = max(slots, self._wanted[0]), max(columns, self._wanted[1])
             shapes = [[(slots, x.shape[0], columns, x.shape[2]) for x in pair] for pair in like]
             self.keys, self.values = (
                 [pair[side].new_zeros(shape[side]) for pair, shape in zip(like, shapes, strict=True)] for side in (0, 1)
