@@ -8,17 +8,20 @@ RUN ?= runs/demo
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test test-all lint bench docs sprout clean venv
+.PHONY: demo test test-all docs-run lint bench docs sprout clean venv
 
 demo: venv  ## the main job: climb the intents of our customer-service examples on the embedded model
 	$(BIN)/rung climb examples/customer_service.csv --input text --output intent --run $(RUN) $(DEMO)
-	@echo "report: $(CURDIR)/$(RUN)/report.html"
+	@echo "report: $(abspath $(RUN))/report.html"
 
 test: venv  ## the default tests: under two minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: venv  ## and the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+
+docs-run: venv  ## follow README, start and the guides block by block, `make demo` among them
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow tests/test_docs_run.py
 
 lint: venv  ## style, types, floors and import cycles
 	$(BIN)/ruff check .

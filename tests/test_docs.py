@@ -34,7 +34,9 @@ CHINESE = [page for page in PAGES if page.name.endswith(".zh.md")]
 ADD = (
     DOCS / "guides" / "add-a-rung.md"
 )  # its blocks are a file and a line: tests/ladder/test_add_a_rung.py puts them in
-FOLLOWED = [DOCS / "guides" / "library.md", DOCS / "guides" / "production.md"]  # tests/test_docs_run.py, block by block
+FOLLOWED = [  # these need a server: tests/test_docs_run.py, block by block
+    DOCS / "guides" / name for name in ("library.md", "production.md", "serve.md")
+]
 APART = (ADD, *FOLLOWED)
 APP = get_command(app)
 COMMANDS = {  # "climb", and "pretrain base" of a group
