@@ -37,7 +37,9 @@ candidate on the dev split, with its 95 % interval; it flatters what was chosen 
 that was fixed before the climb: *proven* when the lower bound, corrected for all rungs and all candidates of the rung,
 reaches it; *likely* when only the score does; else *missed*. **Build** counts the training and the search of all the
 rung's candidates. **Tokens**, **time** (a lone request) and **FLOPs** are those of one request to the best candidate,
-**size** is its folder. The **test** split was sealed until the end and scored once, for the chosen adaptation; the
+**size** is its folder. **Pays** is the number of requests after which the rung has taken fewer operations in all, its building
+included, than the best prompt or in-context rung (the dash: never, or it is one of them). **Forgets** is the rise of the loss on general text, English and
+Chinese, in nats per token, while the adaptation is in use. The **test** split was sealed until the end and scored once, for the chosen adaptation; the
 control was scored on it afterwards, for comparison only. Differences are paired on the same examples.
 """
 
@@ -274,20 +276,41 @@ def section(run: Run) -> str:
 def rungs_table(run: Run) -> str:
     """A row for each rung of the ladder, with the reason where it was not climbed."""
     head = ["rung", "best candidate", f"dev {run.result['task']['metric']}", "n", "candidates", "verdict", "build"]
-    head += ["tokens", "time", "FLOPs", "size"]
-    rows = []
+    head += ["tokens", "time", "FLOPs", "size", "pays", "forgets en", "forgets zh"]
+    rows, prompted = [], best_prompted(run)
     for row in run.result["rungs"]:
         if row["dev"] is None:
             verdict = f"{VERDICTS[row['status']]}: {row['reason']['en']}"
-            rows.append([row["name"], DASH, DASH, DASH, "0", verdict, *[DASH] * 5])
+            rows.append([row["name"], DASH, DASH, DASH, "0", verdict, *[DASH] * 8])
             continue
         cost = row["cost"]
         cells = [row["name"], f"`{row['best'].split('/', 1)[1]}`", FIGURES.interval(row["dev"]), f"{row['dev']['n']:,}"]
         cells += [str(row["candidates"]), VERDICTS[row["status"]], FIGURES.seconds(cost["build_seconds"])]
         cells += [FIGURES.tokens(cost["tokens_per_request"]), FIGURES.seconds(cost["seconds_per_request"])]
-        cells += [FIGURES.flops(cost["flops_per_request"]), FIGURES.bytes(cost["bytes"])]
+        cells += [
+            FIGURES.flops(cost["flops_per_request"]),
+            FIGURES.bytes(cost["bytes"]),
+            pays(run, row["name"], prompted),
+        ]
+        forgotten = row["forgetting"] or {}
+        cells += [FIGURES.rise(forgotten[at]) if at in forgotten else DASH for at in ("en", "zh")]
         rows.append(cells)
     return table(head, rows)
+
+
+def best_prompted(run: Run) -> str | None:
+    """The rung without training whose best candidate has the highest score on dev."""
+    names = ("zero-shot", "chain-of-thought", "magic-words", *few_shot_rungs(run))
+    rows = [row for row in run.result["rungs"] if row["name"] in names and row["dev"]]
+    best = max(rows, key=lambda row: row["dev"]["value"] or 0.0, default=None)
+    return best and str(best["name"])
+
+
+def pays(run: Run, rung: str, prompted: str | None) -> str:
+    """After how many requests ``rung`` is cheaper in all than ``prompted``."""
+    found = (b for b in run.result["break_even"] if (b["cheap_to_run"], b["cheap_to_build"]) == (rung, prompted))
+    crossing = next(found, None)
+    return FIGURES.count(crossing["requests"]) if crossing else DASH
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
