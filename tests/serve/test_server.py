@@ -255,6 +255,23 @@ def test_a_mistake_of_ours_tells_nothing_and_harms_nobody_else(http, service, mo
     assert http.post("/v1/completions", json=ask).json()["choices"] == expected
 
 
+def test_where_the_base_lies_is_told_to_nobody(saved, tmp_path) -> None:
+    model = fake_model()
+    model.name = str(tmp_path / "little")
+    (tmp_path / "little").mkdir()
+    service = Service(model)
+    with running(service) as url, httpx.Client(base_url=url) as http:
+        assert [m["id"] for m in http.get("/models").json()["data"]] == ["little"]
+        ask = {"model": "little", "prompt": "x", "max_tokens": 1}
+        answers = [http.post("/completions", json=ask), http.post("/completions", json={**ask, "model": "no"})]
+        answers += [
+            http.post("/completions", json={**ask, "temperature": -1}),
+            http.get(url.replace("/v1", "/metrics")),
+        ]
+        assert [a.status_code for a in answers] == [200, 404, 400, 200]
+        assert not any(str(tmp_path) in a.text for a in answers)
+
+
 def test_metrics_and_health(http) -> None:
     http.post("/v1/completions", json={"model": "labels", "prompt": "red"})
     page = http.get("/metrics").text

@@ -72,7 +72,7 @@ def serve(
 
     def ready(bound: int) -> None:
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/v1"
-        names = [base.name, *folders]
+        names = [service.name, *folders]
         if as_json:
             show_json({"url": url, "models": names}, indent=None)
         say(language, f"{url} answers as {', '.join(names)}; Ctrl-C ends it, after the requests that are open",

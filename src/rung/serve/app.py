@@ -58,7 +58,7 @@ def _watch(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
-        return {"object": "list", "data": [model_card(service, name) for name in (service.model.name, *service.served)]}
+        return {"object": "list", "data": [model_card(service, name) for name in (service.name, *service.served)]}
 
     @app.get("/v1/models/{model:path}")
     async def one_model(model: str) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def model_card(service: Service, name: str) -> dict[str, Any]:
     if found is not None:
         made = found.adaptation
         card |= {
-            "parent": service.model.name,
+            "parent": service.name,
             "rung": {"kind": made.kind, "rung": made.rung, "labels": list(made.labels)},
         }
     return card

@@ -37,6 +37,7 @@ class Service:
 
     def __init__(self, model: Model, *, limits: Limits = Limits(), tokens: int = 1 << 16):
         self.model, self.limits = model, limits
+        self.name = base_name(model.name)
         self.worker = Worker(Together(model, tokens=tokens))
         self.metrics = Metrics(self.worker)
         self.served: dict[str, Served] = {}
@@ -50,7 +51,7 @@ class Service:
 
         Raises :class:`AdaptationError` for a name that is taken or a folder that cannot be served.
         """
-        if name in (self.model.name, BASE) or name in self.served:
+        if name in (self.name, BASE) or name in self.served:
             raise AdaptationError(
                 f"there is a model called {name!r} already; give another name (NAME=FOLDER)",
                 zh=f"已有名为 {name!r} 的模型；请另取名字（NAME=FOLDER）",
@@ -72,11 +73,11 @@ class Service:
 
     def lane(self, model: str) -> str:
         """The lane of a model name; raises :class:`ApiError` (404) for one that is not served."""
-        if model == self.model.name:
+        if model == self.name:
             return BASE
         if model in self.served:
             return model
-        names = ", ".join([self.model.name, *self.served])
+        names = ", ".join([self.name, *self.served])
         raise ApiError(
             404, f"no model called {model[:100]!r} is served; there are {names}", param="model", code="model_not_found"
         )
@@ -143,6 +144,12 @@ class Dialogue:
             if isinstance(event, Ended):
                 found[number] = event
         return [found[i] for i in range(len(self.visits))]
+
+
+def base_name(model: str) -> str:
+    """What the base is asked by: of a folder its last part, because where it lies on the server is nobody's business."""
+    folder = Path(model).expanduser()
+    return folder.resolve().name if folder.is_dir() else model
 
 
 def named_folders(given: Sequence[str]) -> Mapping[str, Path]:
