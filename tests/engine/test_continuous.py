@@ -10,7 +10,7 @@ import torch
 from rung.adapters.mixed import Mixed
 from rung.engine import Constraint, fake_model
 from rung.engine.continuous import Batch
-from rung.engine.echo import read_tokens
+from rung.engine.echo import families, read_tokens
 from rung.engine.jobs import Scoring, Writing
 from rung.types import Decoding, ModelError
 
@@ -184,4 +184,34 @@ def test_a_text_read_token_by_token(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [t.id for t in found] == ids[1:]
         assert [t.logprob for t in found] == pytest.approx([float(logs[i, t]) for i, t in enumerate(ids[1:])], abs=1e-4)
         assert [t.tops[0][0] for t in found] == logs[:-1].argmax(-1).tolist()
-    assert next(read_tokens(model, [ids[:1]], 2)) == []
+    assert read_tokens(model, [ids[:1]], 2) == [[]]
+
+
+@pytest.mark.parametrize("budget", [1 << 27, 1 << 13])
+def test_texts_that_begin_alike_are_read_in_one_forward(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same numbers as each text alone, the shared tokens read once; also where memory holds the logits of few nodes."""
+    model = fake_model()
+    beginning = "a question of some length, and then another one: "
+    texts = [model.encode(beginning + label) for label in ("red", "reddish", "好", "blue", "red")]
+    alone = [read_tokens(model, [ids], 2)[0] for ids in texts]
+    monkeypatch.setattr("rung.engine.echo.LOGITS_BUDGET", budget)
+    before = model.meter.tokens
+    together = read_tokens(model, texts, 2)
+    passes = -(-len(set(tree_nodes(texts))) // max(1, budget // model.shape.vocabulary))
+    assert model.meter.tokens - before == passes * len(set(tree_nodes(texts)))
+    for found, expected, ids in zip(together, alone, texts, strict=True):
+        assert [t.id for t in found] == ids[1:]
+        assert [t.logprob for t in found] == pytest.approx([t.logprob for t in expected], abs=1e-4)
+        assert [[i for i, _ in t.tops] for t in found] == [[i for i, _ in t.tops] for t in expected]
+
+
+def tree_nodes(texts: list[list[int]]) -> list[tuple[int, ...]]:
+    """Every beginning of every text that something is read behind."""
+    return [tuple(ids[:n]) for ids in texts for n in range(1, len(ids))]
+
+
+def test_texts_are_read_together_where_they_share_more_than_they_do_not() -> None:
+    one, other = list(range(20)), list(range(100, 120))
+    texts = [[*one, 1], [*other, 3, 4], [*one, 2], [*one, *range(40, 70)], [5], [*other, 3]]
+    assert families(texts) == [[0, 2], [3], [4], [5, 1]]
+    assert families([]) == []

@@ -12,7 +12,7 @@ import numpy as np
 from fastapi import Request, Response
 from starlette.responses import JSONResponse
 
-from rung.engine.echo import read_tokens
+from rung.engine.echo import families, read_tokens
 from rung.engine.jobs import Token
 from rung.programs.together import BASE
 from rung.serve import answers
@@ -41,12 +41,15 @@ async def echoed(service: Service, body: CompletionBody, asked: Sequence[Asked],
     read: list[list[Token]] = [[] for _ in ids]
     if tops is not None:
 
-        def look(each: list[int]) -> list[Token]:
+        def look(texts: list[list[int]]) -> list[list[Token]]:
             with service.worker.many.mixed.alone(BASE):
-                return next(read_tokens(model, [each], tops or 0))
+                return read_tokens(model, texts, tops or 0)
 
-        found = [service.worker.order(lambda each=each: look(each)) for each in ids]  # type: ignore[misc]
-        read = [await asyncio.wrap_future(future) for future in found]
+        together = families(ids)
+        found = [service.worker.order(lambda own=own: look([ids[i] for i in own])) for own in together]  # type: ignore[misc]
+        for own, future in zip(together, found, strict=True):
+            for i, tokens in zip(own, await asyncio.wrap_future(future), strict=True):
+                read[i] = tokens
     if body.max_tokens == 0:
         ended = [Ended([Answer("", "length", [])] * telling.n, len(each)) for each in ids]
     else:
