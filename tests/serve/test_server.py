@@ -89,6 +89,24 @@ def test_what_is_no_request_is_refused_in_the_same_form(http) -> None:
     assert error["code"] == "model_not_found"
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/apply-template", {"messages": [{"role": "user", "content": "x\ud800"}]}),
+        ("/v1/chat/completions", {"model": "fake", "messages": [{"role": "user", "content": [{"type": "text", "text": "\udfff"}]}]}),
+        ("/v1/completions", {"model": "fake", "prompt": ["x", "\ud800"]}),
+        ("/v1/completions", {"model": "fake", "prompt": "x", "stop": "\ud800"}),
+        ("/v1/completions", {"model": "fake", "prompt": "x", "structured_outputs": {"json": {"const": ["\ud800"]}}}),
+        ("/v1/embeddings", {"model": "fake", "input": "\ud800"}),
+    ],
+)  # fmt: skip
+def test_half_of_a_surrogate_pair_is_no_text(http, path, body) -> None:
+    error = refused(
+        http.post(path, content=json.dumps(body).encode(), headers={"Content-Type": "application/json"}), 400
+    )
+    assert "surrogate" in error["message"] or "unicode" in error["message"]
+
+
 def strategy_of(http) -> st.SearchStrategy:
     """(path, body) by our own OpenAPI description, most of them nearly right."""
     spec = http.get("/openapi.json").json()

@@ -6,6 +6,7 @@ that nobody knows is refused too. What only the sender needs (``user``, ``metada
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,6 +25,21 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class Whole(Body):
+    """All of a request's body, which says so where a text in it, at whatever depth, is none: half of a surrogate pair."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_characters(cls, given: Any) -> Any:
+        try:
+            json.dumps(given, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a text holds half of a surrogate pair, which is no character") from None
+        except RecursionError:
+            raise ValueError("the body is nested too deeply") from None
+        return given
 
 
 class StreamOptions(Body):
@@ -58,7 +74,7 @@ class StructuredOutputs(Body):
     json_: dict[str, Any] | None = Field(default=None, alias="json")
 
 
-class Common(Body):
+class Common(Whole):
     """What completions and chats have in common."""
 
     model: Name
@@ -137,7 +153,7 @@ class ChatBody(Common):
         return self
 
 
-class EmbeddingBody(Body):
+class EmbeddingBody(Whole):
     model: Name
     input: str | Annotated[list[str], Field(min_length=1, max_length=2048)] | TokenIds | Annotated[
         list[TokenIds], Field(min_length=1, max_length=2048)
@@ -147,14 +163,14 @@ class EmbeddingBody(Body):
     user: str | None = None
 
 
-class TemplateBody(Body):
+class TemplateBody(Whole):
     """llama.cpp's: messages, and the prompt that they become comes back."""
 
     model: Name | None = None
     messages: Annotated[list[Message], Field(min_length=1, max_length=10_000)]
 
 
-class AdaptationBody(Body):
+class AdaptationBody(Whole):
     """An adaptation to serve from now on: a folder on the server, and the name to ask for it by."""
 
     path: Annotated[str, Field(min_length=1, max_length=4096)]

@@ -61,7 +61,8 @@ def _invalid(error: RequestValidationError) -> ApiError:
         )
     if first["type"] == "extra_forbidden":
         return ApiError(400, f"unknown parameter: {place[:100]!r}", param=place[:100], code="unknown_parameter")
-    return ApiError(400, f"{place[:200]}: {first['msg'][:500]}", param=place[:200] or None, code="invalid_value")
+    told = f"{place[:200]}: {first['msg'][:500]}" if place else first["msg"].removeprefix("Value error, ")[:500]
+    return ApiError(400, told, param=place[:200] or None, code="invalid_value")
 
 
 def install(app: FastAPI, refused: Counter) -> None:
