@@ -62,7 +62,7 @@ def test_lessons_show_known_ciphers_alone_and_name_them_where_nothing_is_shown()
 
 
 def test_episodes_grow_longer_as_the_course_goes_on():
-    assert [most(COURSE, step) for step in (0, 799, 800, 1499, 1500, 99_999)] == [2, 2, 6, 6, 16, 16]
+    assert [most(COURSE, step) for step in (0, 699, 700, 999, 99_999)] == [4, 4, 8, 8, 8]
     rng = random.Random(0)
     assert {len(episode(rng, 2).demonstrations) for _ in range(60)} == {0, 1, 2}
 

@@ -29,12 +29,9 @@ KINDS: tuple[Kind, ...] = ("named", "shown", "mapping", "attention")
 SYMBOLS = tuple("bdfghjkmprtz")
 LENGTH = 4
 # What the model is taught, by name.
-NAMES = (
-    "amber", "birch", "cedar", "delta", "ember", "flint", "grove", "heron",
-    "ivory", "jade", "kelp", "larch", "maple", "north", "opal", "pearl",
-)  # fmt: skip
+NAMES = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "heron")
 STRINGS = tuple(" ".join(s) for s in itertools.product(SYMBOLS, repeat=LENGTH))
-TRAIN, DEV, TEST, FRESH = 1024, 160, 160, 1000
+TRAIN, DEV, TEST, FRESH = 4096, 160, 160, 1000
 
 
 @dataclass(frozen=True)
