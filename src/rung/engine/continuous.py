@@ -207,6 +207,7 @@ class Batch:
         self.model.tally(len(tokens), sum(x.pairs for x in layouts), len(read))
         row = joined(layouts, [size for _, size in stretches])
         logits = run_lanes(self.model, self.lanes, stretches, row, tokens, positions, read)
+        self._make_room(parts)
         for part, own in zip(parts, logits.split([len(part.read) for part in parts]), strict=True):
             if part.laid is not None:
                 self._scored(part, part.laid.scores(own))
@@ -233,15 +234,25 @@ class Batch:
                     (job.found,) = score_tokens(self.model, [job.cut.context], [job.cut.continuations], exact=True)
             job.finish()
 
+    def _make_room(self, parts: Sequence[Arrived]) -> None:
+        """Slots for all that have arrived, at once: a pool that grows lane by lane is copied as often."""
+        wanted: dict[Pool, tuple[int, int]] = {}
+        for part in parts:
+            pool = self._pool(part.lane)
+            ahead = 0 if part.lane.past is None or pool.slots.past is not None else len(part.lane.past)
+            for job in part.jobs:
+                if isinstance(job, Writing):
+                    sequences, columns = wanted.get(pool, (0, 0))
+                    longest = ahead + len(job.context) + min(job.decoding.max_tokens, COLUMNS)
+                    wanted[pool] = sequences + len(job.writers), max(columns, longest)
+        for pool, (sequences, columns) in wanted.items():
+            pool.slots.reserve(sequences, columns)
+
     def _begun(self, part: Arrived, logits: Tensor) -> None:
         """A slot for each sequence, and its first token."""
         kept = part.kept or []
         pieces = [tuple(x.split([len(s) for s in part.segments]) for x in pair) for pair in kept]
         rows, decided = [], []
-        writing = [job for job in part.jobs if isinstance(job, Writing)]
-        before = 0 if part.lane.past is None else len(part.lane.past)
-        longest = max(len(job.context) + min(job.decoding.max_tokens, COLUMNS) for job in writing)
-        self._pool(part.lane).slots.reserve(sum(len(job.writers) for job in writing), before + longest)
         for number, job in enumerate(part.jobs):
             assert isinstance(job, Writing)
             self._left[job] = len(job.writers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from transformers import PreTrainedTokenizerFast
+
 from rung.types import ModelError
 
 # What follows can change tokens only near the end of a prompt; this many characters are far more than near.
@@ -18,6 +20,13 @@ class Text:
         self.tokenizer = tokenizer
         # Only what stands before the text: some tokenizers also close a text with EOS, which would end every prompt.
         self.prefix = _before(tokenizer("a", add_special_tokens=True)["input_ids"], self._ids(["a"])[0])
+        plain = (
+            isinstance(tokenizer, PreTrainedTokenizerFast)
+            and type(tokenizer)._decode is PreTrainedTokenizerFast._decode
+        )
+        self._backend = (
+            tokenizer.backend_tokenizer if plain else None
+        )  # asked for each token that is written: the way around costs
         start = [x for x in (tokenizer.bos_token_id, tokenizer.eos_token_id) if x is not None]
         self._empty = self.prefix or start[:1]
 
@@ -76,6 +85,8 @@ class Text:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, without special tokens and without tidying of spaces."""
+        if self._backend is not None:
+            return self._backend.decode(list(ids), skip_special_tokens=True)
         return self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def after(self, before: Sequence[int], ids: Sequence[int]) -> str:
