@@ -1,20 +1,28 @@
-"""Mixed traffic over many adaptations: Rung's server beside a PEFT loop that switches adapters, in one run.
+"""Mixed traffic over many adaptations: Rung's server beside a PEFT loop that switches adapters and transformers' server, in one run.
 
-    PYTHONPATH=src python bench/serving.py --clients 8 --requests 16          # to see that it works
-    PYTHONPATH=src python bench/serving.py --clients 64 --requests 512 --json serving.json
-    PYTHONPATH=src python bench/serving.py --model FOLDER --peers ""          # ours alone
+    PYTHONPATH=src python bench/serving.py --clients 8 --requests 16 --rounds 2      # to see that it works
+    PYTHONPATH=src python bench/serving.py --json serving.json
+    PYTHONPATH=src python bench/serving.py --model 40m --tokens 24 --requests 128    # random weights, 40M parameters
+    PYTHONPATH=src python bench/serving.py --peers ""                                # ours alone
 
 Eight adaptations of kinds that PEFT has too (none, LoRA of ranks 4, 8 and 16, DoRA, prompt tuning, prefix tuning and P-tuning v2), random
 but strong, write ``--tokens`` tokens greedily. Sides:
 
-    mixed      one server, all adaptations, ``--clients`` clients at once, over HTTP with streams
-    separate   the same requests and clients, in this process: the waiting requests of one adaptation at a time, attached and merged
-    peft       likewise by PEFT: adapters switched, the waiting requests of one adapter padded into one ``generate``
+    mixed         one server (``rung serve``), all adaptations, ``--clients`` clients at once, over HTTP with streams
+    separate      the same requests and clients, in this process: the waiting requests of one adaptation at a time, attached and merged
+    peft          likewise by PEFT: adapters switched, the waiting requests of one adapter padded into one ``generate``
+    peft, single  by PEFT as most do it: one request at a time, in the order in which they came
+    our base      the bare base goes on from the same prompts, by ``rung serve``; because ``transformers serve`` has no adapters,
+    transformers  it is asked the same
+    batching      the same, started with ``--continuous-batching``
 
 ``separate`` and ``peft`` have no HTTP, which is their advantage, and batch what waits for one adapter, which is the best that a loop
 can do. Their first token is there when the whole batch is done: transformers' ``generate`` tells nothing before. Seconds are of the
-wall; ``cpu`` is the CPU's time of the process, clients included, which a busy machine does not stretch. Texts are compared.
-``transformers serve`` has no adapters: it is asked for the bare base (``--peers transformers``), beside our server likewise.
+wall; ``cpu`` is the processor time of the process that has the model, which a busy machine stretches less. Texts are compared; of one that
+differs from ours it is told how far the two tokens at the parting lie from each other in our own forward of that text alone.
+
+Then one sequence alone, by turns: our batch (``together``), our ``generate`` (``opened``), and transformers' ``generate`` with PEFT's
+adapter merged; the shortest of ``--rounds`` counts, per token.
 """
 
 from __future__ import annotations
@@ -26,24 +34,27 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from peft import PeftModel
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from rung.adaptation import hash_folder
 from rung.adaptation import save as save_adaptation
 from rung.adapters import LoraConfig, PrefixTuningConfig, PromptTuningConfig, PTuningV2Config, attach, save
 from rung.engine import Model, load_model
+from rung.engine.layout import Segment
 from rung.engine.load import find
 from rung.programs import as_examples, opened
-from rung.serve import Server, Service
+from rung.programs.together import together
 from rung.types import Adaptation, Decoding, ModelRef, Prompt
 
 KINDS = {
@@ -73,6 +84,7 @@ WORDS = [
     "year",
 ]
 Request = tuple[str, str]  # adaptation, input
+Answers = Callable[[str, list[str]], list[tuple[str, int]]]  # texts and their tokens, to inputs of one adaptation
 
 
 @dataclass
@@ -86,8 +98,24 @@ class Side:
     cpu: float
     tokens_per_second: float
     first_p50: float
+    first_p99: float
     p50: float
     p99: float
+
+
+def random_llama(where: Path, seed: int = 0) -> str:
+    """A Llama of 40M parameters with random weights and sprout's tokenizer, as a folder."""
+    tokenizer = AutoTokenizer.from_pretrained(find("sprout"))
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=640, intermediate_size=1632, num_hidden_layers=8, num_attention_heads=10,
+        num_key_value_heads=5, max_position_embeddings=2048, bos_token_id=0, eos_token_id=0, pad_token_id=1, tie_word_embeddings=True,
+        initializer_range=0.06,  # answers differ clearly from prompt to prompt
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    hf = LlamaForCausalLM(config)
+    hf.save_pretrained(where)
+    tokenizer.save_pretrained(where)
+    return str(where)
 
 
 def adaptations(model: Model, where: Path, tokens: int) -> dict[str, Adaptation]:
@@ -130,40 +158,44 @@ class Clients:
         self.texts, self.tokens = [""] * len(requests), 0
 
     def side(self, name: str, seconds: float, cpu: float) -> Side:
-        half, nearly = np.quantile(self.last, [0.5, 0.99])
-        first = float(np.quantile(self.first, 0.5))
-        rate = self.tokens / seconds
-        return Side(name, len(self.requests), self.tokens, seconds, cpu, rate, first, float(half), float(nearly))
+        quantiles = [float(x) for each in (self.first, self.last) for x in np.quantile(each, [0.5, 0.99])]
+        return Side(name, len(self.requests), self.tokens, seconds, cpu, self.tokens / seconds, *quantiles)
 
 
 async def stream(port: int, body: dict, path: str = "/v1/completions") -> tuple[str, int, float, float]:
-    """(text, tokens, seconds to the first chunk, seconds) of one streamed completion, over a bare socket: clients cost little."""
+    """(text, tokens, seconds to the first text, seconds) of one streamed completion, over a bare socket: clients cost little."""
     began = time.perf_counter()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     raw = json.dumps({**body, "stream": True, "stream_options": {"include_usage": True}}).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\n"
     writer.write(f"{head}Content-Length: {len(raw)}\r\n\r\n".encode() + raw)
     text, tokens, first = "", 0, 0.0
+    status = await reader.readline()
     while line := await reader.readline():
         if not line.startswith(b"data: {"):
             continue
-        first = first or time.perf_counter() - began
         told = json.loads(line[6:])
+        if "error" in told:
+            raise RuntimeError(told["error"])
         for choice in told["choices"]:
             text += choice.get("text") or (choice.get("delta") or {}).get("content") or ""
+        first = first or bool(text) * (time.perf_counter() - began)
         tokens = (told.get("usage") or {}).get("completion_tokens", tokens)
     writer.close()
-    return text, tokens, first, time.perf_counter() - began
+    if b" 200" not in status:
+        raise RuntimeError(f"{path} answered {status.decode().strip()}")
+    took = time.perf_counter() - began
+    return text, tokens, first or took, took
 
 
 def over_http(
-    port: int, clients: Clients, count: int, body: Callable[[Request], dict], path: str
+    server: Served, clients: Clients, count: int, body: Callable[[Request], dict], path: str
 ) -> tuple[float, float]:
-    """All requests by ``count`` clients; seconds and the CPU's time."""
+    """All requests by ``count`` clients; seconds, and the server's processor time."""
 
     async def client(waiting: Iterator[int]) -> None:
         for i in waiting:
-            text, tokens, clients.first[i], clients.last[i] = await stream(port, body(clients.requests[i]), path)
+            text, tokens, clients.first[i], clients.last[i] = await stream(server.port, body(clients.requests[i]), path)
             clients.texts[i] = text
             clients.tokens += tokens
 
@@ -171,38 +203,48 @@ def over_http(
         waiting = iter(range(len(clients.requests)))
         await asyncio.gather(*(client(waiting) for _ in range(count)))
 
-    began, cpu = time.perf_counter(), time.process_time()
+    began, cpu = time.perf_counter(), server.cpu()
     asyncio.run(everybody())
-    return time.perf_counter() - began, time.process_time() - cpu
+    return time.perf_counter() - began, server.cpu() - cpu
+
+
+@dataclass
+class Served:
+    """A server in a process of its own, which answers as ``base`` and more."""
+
+    process: subprocess.Popen
+    port: int
+    base: str
+
+    def cpu(self) -> float:
+        times = psutil.Process(self.process.pid).cpu_times()
+        return times.user + times.system
 
 
 @contextmanager
-def served(model: Model, folders: dict[str, Path]) -> Iterator[int]:
-    """Our server's port."""
-    service, ports, there = Service(model), [], threading.Event()
-    for name, folder in folders.items():
-        service.add(name, folder)
-    server = Server(service, ready=lambda port: (ports.append(port), there.set()))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    there.wait()
+def served(model: str, folders: dict[str, Path], *more: str, **options: Any) -> Iterator[Served]:
+    """``rung serve`` with adaptations; ``options`` are the process's own."""
+    names = [f"{name}={folder}" for name, folder in folders.items()]
+    command = [sys.executable, "-m", "rung", "serve", *names, "--model", model, "--port", "0", "--json", *more]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
     try:
-        yield ports[0]
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        yield Served(process, int(ready["url"].removesuffix("/v1").rsplit(":", 1)[1]), ready["models"][0])
     finally:
-        server.end()
-        thread.join()
+        process.terminate()
+        process.wait()
 
 
-def loop(
-    clients: Clients, count: int, answer: Callable[[str, list[str]], list[tuple[str, int]]]
-) -> tuple[float, float]:
-    """``count`` clients in a loop that answers all waiting requests of the adaptation whose request has waited longest."""
+def loop(clients: Clients, count: int, answer: Answers, single: bool = False) -> tuple[float, float]:
+    """``count`` clients in a loop that answers all waiting requests of the adaptation whose request has waited longest, or that one."""
     began, cpu = time.perf_counter(), time.process_time()
     sent = {i: began for i in range(min(count, len(clients.requests)))}
     coming = iter(range(len(sent), len(clients.requests)))
     while sent:
-        name = clients.requests[min(sent, key=lambda i: (sent[i], i))][0]
-        own = [i for i in sent if clients.requests[i][0] == name]
+        oldest = min(sent, key=lambda i: (sent[i], i))
+        name = clients.requests[oldest][0]
+        own = [oldest] if single else [i for i in sent if clients.requests[i][0] == name]
         found = answer(name, [clients.requests[i][1] for i in own])
         now = time.perf_counter()
         for i, (text, tokens) in zip(own, found, strict=True):
@@ -214,7 +256,7 @@ def loop(
     return time.perf_counter() - began, time.process_time() - cpu
 
 
-def ours_separate(model: Model, made: dict[str, Adaptation]) -> Callable[[str, list[str]], list[tuple[str, int]]]:
+def ours_separate(model: Model, made: dict[str, Adaptation]) -> Answers:
     def answer(name: str, inputs: list[str]) -> list[tuple[str, int]]:
         with opened(made[name], model) as predict:
             return [(p.output, p.tokens_out) for p in predict(as_examples(inputs))]
@@ -222,83 +264,131 @@ def ours_separate(model: Model, made: dict[str, Adaptation]) -> Callable[[str, l
     return answer
 
 
-def peft_loop(model: Model, where: Path, tokens: int) -> Callable[[str, list[str]], list[tuple[str, int]]]:
+class Peft:
     """PEFT as its documentation has it: LoRA adapters in one model, switched; a soft prompt has a model around the base."""
-    bare, loras = load_model(model.name).hf, load_model(model.name).hf
-    for hf in (bare, loras):
-        hf.set_attn_implementation("sdpa")
-    shared, models = None, {"none": bare}
-    for name, config in KINDS.items():
-        folder = where / "adapters" / name
-        if isinstance(config, LoraConfig):
-            shared = shared or PeftModel.from_pretrained(loras, folder, adapter_name=name)
-            if name not in shared.peft_config:
-                shared.load_adapter(folder, adapter_name=name)
-            models[name] = shared
-        elif config is not None:
-            models[name] = PeftModel.from_pretrained(bare, folder)
-    tokenizer = model.tokenizer
-    tokenizer.padding_side = "left"
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
 
-    def answer(name: str, inputs: list[str]) -> list[tuple[str, int]]:
-        chosen = models[name]
+    def __init__(self, model: Model, where: Path, tokens: int):
+        self.model, self.tokens = model, tokens
+        self.written: dict[Request, list[int]] = {}
+        bare, loras = load_model(model.name).hf, load_model(model.name).hf
+        for hf in (bare, loras):
+            hf.set_attn_implementation("sdpa")
+        shared, self.models = None, {"none": bare}
+        for name, config in KINDS.items():
+            folder = where / "adapters" / name
+            if isinstance(config, LoraConfig):
+                shared = shared or PeftModel.from_pretrained(loras, folder, adapter_name=name)
+                if name not in shared.peft_config:
+                    shared.load_adapter(folder, adapter_name=name)
+                self.models[name] = shared
+            elif config is not None:
+                self.models[name] = PeftModel.from_pretrained(bare, folder)
+
+    def __call__(self, name: str, inputs: list[str]) -> list[tuple[str, int]]:
+        chosen, tokenizer = self.models[name], self.model.tokenizer
         if isinstance(KINDS[name], LoraConfig):
             chosen.set_adapter(name)
         chosen.eval()
-        texts = [f"{ASK.instruction}\n\n{text}\n" for text in inputs]
-        ids = [model.encode(text) for text in texts]
+        ids = [self.model.encode(asked_of(text)) for text in inputs]
         width = max(map(len, ids))
-        padded = torch.tensor([[tokenizer.pad_token_id] * (width - len(row)) + row for row in ids])
+        pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
+        padded = torch.tensor([[pad] * (width - len(row)) + row for row in ids])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids])
         with torch.inference_mode():
-            out = chosen.generate(input_ids=padded, attention_mask=mask, max_new_tokens=tokens, do_sample=False)
-        rows = (
-            out[:, -tokens:] if out.shape[1] <= tokens else out[:, width:]
-        )  # a soft prompt gives the new tokens behind its own count
-        end = tokenizer.eos_token_id
+            out = chosen.generate(
+                input_ids=padded, attention_mask=mask, max_new_tokens=self.tokens, do_sample=False, pad_token_id=pad
+            )
+        rows = out if out.shape[1] <= self.tokens else out[:, width:]  # a soft prompt gives the new tokens only
         cut = [row[: row.index(end) + 1] if end in row else row for row in rows.tolist()]
+        self.written |= {(name, text): row for text, row in zip(inputs, cut, strict=True)}
         return [(tokenizer.decode(row, skip_special_tokens=True).strip(), len(row)) for row in cut]
 
-    return answer
+
+def asked_of(text: str) -> str:
+    """The prompt as ``ASK`` renders it."""
+    return f"{ASK.instruction}\n\n{text}\n"
+
+
+def parting(model: Model, made: dict[str, Adaptation], request: Request, theirs: list[int]) -> float:
+    """Nats between our token and theirs where the two texts part, in a forward of our text alone."""
+    name, text = request
+    with together({name: made[name]}, model) as many, many.mixed.alone(name), model.frozen():
+        ours = model.generate([asked_of(text)], made[name].decoding)[0][0].tokens
+        at = next(i for i, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other)
+        whole = [*model.encode(asked_of(text)), *ours[:at]]
+        places = range(model.offset, model.offset + len(whole))
+        logits = model.forward([Segment(len(whole))], whole, places, [len(whole) - 1], past=model.prefix)[0]
+    return float(logits[ours[at]] - logits[theirs[at]])
+
+
+def alone(model: Model, made: Adaptation, folder: Path | None, tokens: int, rounds: int) -> dict[str, float]:
+    """Milliseconds a token of one sequence by itself, by turns: the shortest of ``rounds``; whether all write the same."""
+    (example,) = as_examples([" ".join(WORDS)])
+    ids = torch.tensor([model.encode(asked_of(example.input))])
+    hf = load_model(model.name).hf
+    hf.set_attn_implementation("sdpa")
+    if folder is not None:
+        hf = PeftModel.from_pretrained(hf, folder).merge_and_unload()
+    made = replace(made, decoding=replace(made.decoding, max_tokens=tokens))
+    options: dict[str, Any] = {"max_new_tokens": tokens, "do_sample": False, "pad_token_id": 1}
+    best: dict[str, float] = {}
+
+    def timed(side: str, work: Callable[..., Any], *asked: Any) -> Any:
+        began = time.perf_counter()
+        found = work(*asked)
+        best[side] = min(best.get(side, float("inf")), time.perf_counter() - began)
+        return found
+
+    for _ in range(rounds):
+        with together({made.name: made}, model) as many:
+            many.answer([(made.name, example)])  # not timed: after a while a LoRA that is alone is folded
+            (first,) = timed("batch", many.answer, [(made.name, example)])
+        with opened(made, model) as predict:
+            (second,) = timed("generate", predict, [example])
+        with torch.inference_mode():
+            third = timed("transformers", lambda: hf.generate(ids, attention_mask=torch.ones_like(ids), **options))
+    written = third[0, ids.shape[1] :].tolist()
+    same = first.output == second.output == model.decode(written).strip()
+    return {side: 1000 * seconds / len(written) for side, seconds in best.items()} | {"equal": float(same)}
 
 
 @contextmanager
-def transformers_serve(folder: str) -> Iterator[int]:
-    """Its port; raises RuntimeError where it does not run."""
+def transformers_serve(folder: str, *more: str) -> Iterator[Served]:
+    """Raises RuntimeError where it does not run."""
     with closing(socket.socket()) as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    command = [
-        str(Path(sys.executable).with_name("transformers")),
-        "serve",
-        folder,
-        "--port",
-        str(port),
-        "--device",
-        "cpu",
-        "--dtype",
-        "float32",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        for _ in range(240):
-            if process.poll() is not None:
-                raise RuntimeError(f"transformers serve ended: {(process.stderr.read() or '')[-400:]}")  # type: ignore[union-attr]
-            with closing(socket.socket()) as look:
-                if look.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.5)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
+    program = str(Path(sys.executable).with_name("transformers"))
+    command = [program, "serve", folder, "--port", str(port), "--device", "cpu", "--dtype", "float32", *more]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, text=True)
+
+        def said() -> str:
+            log.seek(0)
+            return log.read()[-600:]
+
+        try:
+            for _ in range(480):
+                if process.poll() is not None:
+                    raise RuntimeError(f"transformers serve ended: {said()}")
+                with closing(socket.socket()) as look:
+                    if look.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.5)
+            try:
+                yield Served(process, port, folder)
+            except RuntimeError as error:
+                raise RuntimeError(f"{error}: {said()}") from error
+        finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            process.kill()
+            process.wait()
 
 
-def base_chat(model: str, tokens: int) -> Callable[[Request], dict]:
-    return lambda request: {
-        "model": model, "messages": [{"role": "user", "content": request[1]}], "max_tokens": tokens, "temperature": 0
-    }  # fmt: skip
+def to_base(model: str, tokens: int) -> Callable[[Request], dict]:
+    return lambda request: {"model": model, "prompt": asked_of(request[1]), "max_tokens": tokens, "temperature": 0}
 
 
 def agreement(one: Clients, other: Clients) -> float:
@@ -308,55 +398,76 @@ def agreement(one: Clients, other: Clients) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="sprout")
+    parser.add_argument("--model", default="sprout", help="or 40m: random weights; or a folder")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--requests", type=int, default=256)
     parser.add_argument("--tokens", type=int, default=32)
-    parser.add_argument("--peers", default="peft", help="peft,transformers")
+    parser.add_argument("--rounds", type=int, default=8, help="of one sequence alone; 0: not measured")
+    parser.add_argument("--peers", default="peft,single,transformers,batching")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    model, asked = load_model(options.model), traffic(options.requests)
+    asked, peers = traffic(options.requests), options.peers.split(",")
     sides: list[Side] = []
     equal: dict[str, float] = {}
+    parted: list[float] = []
+
+    def done(name: str, clients: Clients, took: tuple[float, float]) -> None:
+        side = clients.side(name, *took)
+        sides.append(side)
+        print(
+            f"{name:13} {side.tokens:6} tokens {side.seconds:8.2f} s {side.cpu:8.2f} s cpu {side.tokens_per_second:8.1f} tok/s   "
+            f"first {side.first_p50:6.3f} {side.first_p99:6.3f}   whole {side.p50:6.3f} {side.p99:6.3f} (p50, p99)",
+            flush=True,
+        )  # fmt: skip
+
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
+        name = random_llama(where / "random-40m") if options.model == "40m" else options.model
+        model = load_model(name)
         made = adaptations(model, where, options.tokens)
         mixed, separate = Clients(asked), Clients(asked)
-        with served(model, {name: where / name for name in made}) as port:
-            took = over_http(port, mixed, options.clients, lambda r: {"model": r[0], "prompt": r[1]}, "/v1/completions")
-            sides.append(mixed.side("mixed", *took))
-        sides.append(separate.side("separate", *loop(separate, options.clients, ours_separate(model, made))))
+        with served(name, {kind: where / kind for kind in made}) as server:
+            body = lambda r: {"model": r[0], "prompt": r[1]}  # noqa: E731
+            done("mixed", mixed, over_http(server, mixed, options.clients, body, "/v1/completions"))
+        done("separate", separate, loop(separate, options.clients, ours_separate(model, made)))
         equal["separate"] = agreement(mixed, separate)
-        if "peft" in options.peers:
-            peft = Clients(asked)
-            answer = peft_loop(model, where, options.tokens)
-            sides.append(peft.side("peft", *loop(peft, options.clients, answer)))
-            equal["peft"] = agreement(mixed, peft)
-        if "transformers" in options.peers:
-            ours, theirs = Clients(asked), Clients(asked)
-            base = str(find(options.model))
-            with served(model, {}) as port:
-                body = base_chat(model.name, options.tokens)
-                sides.append(
-                    ours.side("our base", *over_http(port, ours, options.clients, body, "/v1/chat/completions"))
-                )
-            try:
-                with transformers_serve(base) as port:
-                    body = base_chat(base, options.tokens)
-                    took = over_http(port, theirs, options.clients, body, "/v1/chat/completions")
-                    sides.append(theirs.side("transformers", *took))
-                equal["transformers"] = agreement(ours, theirs)
-            except RuntimeError as error:
-                print(error)
-    for side in sides:
-        print(
-            f"{side.name:13} {side.tokens:6} tokens {side.seconds:8.2f} s {side.cpu:8.2f} s cpu {side.tokens_per_second:8.1f} tok/s   "
-            f"first {side.first_p50:6.3f}  p50 {side.p50:6.3f}  p99 {side.p99:6.3f}"
-        )
-    print("texts equal to ours:", {name: f"{share:.3f}" for name, share in equal.items()})
+        for side in [each for each in ("peft", "single") if each in peers]:
+            theirs = Clients(asked)
+            answer = Peft(model, where, options.tokens)
+            title = "peft" if side == "peft" else "peft, single"
+            done(title, theirs, loop(theirs, options.clients, answer, single=side == "single"))
+            equal[title] = agreement(mixed, theirs)
+            for i, request in enumerate(asked):
+                if mixed.texts[i].strip() != theirs.texts[i].strip():
+                    parted.append(parting(model, made, request, answer.written[request]))
+        if {"transformers", "batching"} & {*peers}:
+            ours, base = Clients(asked), str(find(name))
+            with served(name, {}) as server:
+                body = to_base(server.base, options.tokens)
+                done("our base", ours, over_http(server, ours, options.clients, body, "/v1/completions"))
+            for side in [each for each in ("transformers", "batching") if each in peers]:
+                theirs = Clients(asked)
+                try:
+                    with transformers_serve(base, *(["--continuous-batching"] if side == "batching" else [])) as server:
+                        body = to_base(base, options.tokens)
+                        done(side, theirs, over_http(server, theirs, options.clients, body, "/v1/completions"))
+                    equal[side] = agreement(ours, theirs)
+                except RuntimeError as error:
+                    print(f"{side}: {error}")
+        print("texts equal to ours:", {side: f"{share:.3f}" for side, share in equal.items()})
+        if parted:
+            print(
+                f"those of PEFT that differ part at {len(parted)} tokens, {max(map(abs, parted)):.1e} nats apart at most"
+            )
+        single = {}
+        for kind in ("none", "lora-8") if options.rounds else ():
+            adapter = where / "adapters" / kind if KINDS[kind] is not None else None
+            single[kind] = alone(model, made[kind], adapter, max(options.tokens, 64), options.rounds)
+    for name, told in single.items():
+        print(f"one sequence, {name:7}", *(f"{side} {value:6.3f} ms" if side != "equal" else f"equal {value:.0f}" for side, value in told.items()))  # fmt: skip
     if options.json:
         told = {"model": options.model, "threads": torch.get_num_threads(), "clients": options.clients}
-        told |= {"sides": [asdict(side) for side in sides], "equal": equal}
+        told |= {"sides": [asdict(side) for side in sides], "equal": equal, "parted": parted, "alone": single}
         options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
