@@ -142,6 +142,16 @@ def test_a_leak_is_thirteen_units_or_a_whole_item(tmp_path: Path) -> None:
     assert judge(Candidate(0, "他说中午订的饭到晚上才送来，已经不能吃了")).value == "test.csv:3"  # type: ignore[union-attr]
 
 
+def test_given_texts_may_be_in_any_language_where_no_seed_says_otherwise() -> None:
+    """A teacher of messages in two languages has its prompt in one of them: that says nothing of the texts."""
+    text = Candidate(0, "快递三天没动了")
+    assert first(input_filters(Seeds("generate", "en"), Known(), None, given=True), text) is None
+    for seeds, given in ((Seeds("generate", "en"), False), (Seeds("generate", "en", EN), True)):
+        found = first(input_filters(seeds, Known(), None, given=given), text)
+        assert found is not None
+        assert found.reason == "language"
+
+
 def test_given_texts_are_judged_neither_by_length_nor_by_form() -> None:
     filters = input_filters(Seeds("generate", "en", PAIRS), Known(), None, given=True)
     assert first(filters, Candidate(0, "a premise: " + "and so on and on, ".join(map(str, range(9))) + ":")) is None

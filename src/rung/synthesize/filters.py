@@ -67,7 +67,8 @@ def input_filters(
     marks: Sequence[str] = (),
     fits: InputFilter | None = None,
 ) -> dict[str, InputFilter]:
-    """The filters of an input in their order. ``given``: it was not invented, so neither its length nor its form is judged.
+    """The filters of an input in their order. ``given``: it was not invented, so neither its length nor its form is judged,
+    and its language only beside seeds: a teacher's own language is that of its prompt.
 
     marks: what stands around inputs in the prompt. fits: whether the teacher can read it.
     """
@@ -75,7 +76,7 @@ def input_filters(
         "empty": empty,
         "unfinished": cut_off if given else unfinished,
         "length": both(fits, None if given else length(seeds)),
-        "language": language(seeds),
+        "language": both(None if given and not seeds.examples else language(seeds), None),
         "repetition": repeats,
         "format": form(() if given else fields_of(seeds), marks),
         "duplicate": lambda one: _found("duplicate", "same text", known.same(one.input), one),
