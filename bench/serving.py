@@ -22,7 +22,7 @@ wall; ``cpu`` is the processor time of the process that has the model, which a b
 differs from ours it is told how far the two tokens at the parting lie from each other in our own forward of that text alone.
 
 Then one sequence alone, by turns: our batch (``together``), our ``generate`` (``opened``), and transformers' ``generate`` with PEFT's
-adapter merged; the shortest of ``--rounds`` counts, per token.
+adapter merged; the median processor time of ``--rounds`` counts, per token (``--requests 0``: this alone).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -322,7 +322,7 @@ def parting(model: Model, made: dict[str, Adaptation], request: Request, theirs:
 
 
 def alone(model: Model, made: Adaptation, folder: Path | None, tokens: int, rounds: int) -> dict[str, float]:
-    """Milliseconds a token of one sequence by itself, by turns: the shortest of ``rounds``; whether all write the same."""
+    """Milliseconds of processor time a token of one sequence by itself, the median of ``rounds``; whether all write the same."""
     (example,) = as_examples([" ".join(WORDS)])
     ids = torch.tensor([model.encode(asked_of(example.input))])
     hf = load_model(model.name).hf
@@ -331,25 +331,35 @@ def alone(model: Model, made: Adaptation, folder: Path | None, tokens: int, roun
         hf = PeftModel.from_pretrained(hf, folder).merge_and_unload()
     made = replace(made, decoding=replace(made.decoding, max_tokens=tokens))
     options: dict[str, Any] = {"max_new_tokens": tokens, "do_sample": False, "pad_token_id": 1}
-    best: dict[str, float] = {}
+    took: dict[str, list[float]] = {}
+    texts: dict[str, str] = {}
 
     def timed(side: str, work: Callable[..., Any], *asked: Any) -> Any:
-        began = time.perf_counter()
+        began = time.process_time()
         found = work(*asked)
-        best[side] = min(best.get(side, float("inf")), time.perf_counter() - began)
+        took.setdefault(side, []).append(1000 * (time.process_time() - began) / tokens)
         return found
 
-    for _ in range(rounds):
+    def batch() -> None:
         with together({made.name: made}, model) as many:
             many.answer([(made.name, example)])  # not timed: after a while a LoRA that is alone is folded
-            (first,) = timed("batch", many.answer, [(made.name, example)])
+            texts["batch"] = timed("batch", many.answer, [(made.name, example)])[0].output
+
+    def generate() -> None:
         with opened(made, model) as predict:
-            (second,) = timed("generate", predict, [example])
+            texts["generate"] = timed("generate", predict, [example])[0].output
+
+    def transformers() -> None:
         with torch.inference_mode():
-            third = timed("transformers", lambda: hf.generate(ids, attention_mask=torch.ones_like(ids), **options))
-    written = third[0, ids.shape[1] :].tolist()
-    same = first.output == second.output == model.decode(written).strip()
-    return {side: 1000 * seconds / len(written) for side, seconds in best.items()} | {"equal": float(same)}
+            written = timed("transformers", lambda: hf.generate(ids, attention_mask=torch.ones_like(ids), **options))
+        assert written.shape[1] == ids.shape[1] + tokens, "the text ended early: take another prompt"
+        texts["transformers"] = model.decode(written[0, ids.shape[1] :].tolist()).strip()
+
+    sides = [batch, generate, transformers]
+    for number in range(rounds):
+        for i in range(3):
+            sides[(number + i) % 3]()  # each is first as often as the others
+    return {side: float(np.median(each)) for side, each in took.items()} | {"equal": float(len({*texts.values()}) == 1)}
 
 
 @contextmanager
@@ -396,78 +406,95 @@ def agreement(one: Clients, other: Clients) -> float:
     return float(np.mean([a.strip() == b.strip() for a, b in zip(one.texts, other.texts, strict=True)]))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="sprout", help="or 40m: random weights; or a folder")
-    parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--requests", type=int, default=256)
-    parser.add_argument("--tokens", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=8, help="of one sequence alone; 0: not measured")
-    parser.add_argument("--peers", default="peft,single,transformers,batching")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    asked, peers = traffic(options.requests), options.peers.split(",")
-    sides: list[Side] = []
-    equal: dict[str, float] = {}
-    parted: list[float] = []
+@dataclass
+class Compared:
+    """All sides; the share of texts equal to ours; of PEFT's that are not, how many nats apart they part, by adaptation."""
 
-    def done(name: str, clients: Clients, took: tuple[float, float]) -> None:
+    sides: list[Side] = field(default_factory=list)
+    equal: dict[str, float] = field(default_factory=dict)
+    parted: dict[str, list[float]] = field(default_factory=dict)
+
+    def took(self, name: str, clients: Clients, took: tuple[float, float]) -> None:
         side = clients.side(name, *took)
-        sides.append(side)
+        self.sides.append(side)
         print(
             f"{name:13} {side.tokens:6} tokens {side.seconds:8.2f} s {side.cpu:8.2f} s cpu {side.tokens_per_second:8.1f} tok/s   "
             f"first {side.first_p50:6.3f} {side.first_p99:6.3f}   whole {side.p50:6.3f} {side.p99:6.3f} (p50, p99)",
             flush=True,
         )  # fmt: skip
 
+
+def compared(
+    name: str, model: Model, made: dict[str, Adaptation], where: Path, asked: list[Request], options: argparse.Namespace
+) -> Compared:
+    """Every side that is asked for, one after the other."""
+    found, peers, count = Compared(), options.peers.split(","), options.clients
+    mixed, separate = Clients(asked), Clients(asked)
+    with served(name, {kind: where / kind for kind in made}) as server:
+        took = over_http(server, mixed, count, lambda r: {"model": r[0], "prompt": r[1]}, "/v1/completions")
+        found.took("mixed", mixed, took)
+    found.took("separate", separate, loop(separate, count, ours_separate(model, made)))
+    found.equal["separate"] = agreement(mixed, separate)
+    for side, title in (("peft", "peft"), ("single", "peft, single")):
+        if side in peers:
+            theirs, answer = Clients(asked), Peft(model, where, options.tokens)
+            found.took(title, theirs, loop(theirs, count, answer, single=side == "single"))
+            found.equal[title] = agreement(mixed, theirs)
+            for i, request in enumerate(asked):
+                if mixed.texts[i].strip() != theirs.texts[i].strip():
+                    nats = parting(model, made, request, answer.written[request])
+                    found.parted.setdefault(f"{title}, {request[0]}", []).append(nats)
+    if not {"transformers", "batching"} & {*peers}:
+        return found
+    ours, base = Clients(asked), str(find(name))
+    with served(name, {}) as server:
+        body = to_base(server.base, options.tokens)
+        found.took("our base", ours, over_http(server, ours, count, body, "/v1/completions"))
+    for side, more in (("transformers", []), ("batching", ["--continuous-batching"])):
+        if side in peers:
+            theirs = Clients(asked)
+            try:
+                with transformers_serve(base, *more) as server:
+                    body = to_base(base, options.tokens)
+                    found.took(side, theirs, over_http(server, theirs, count, body, "/v1/completions"))
+                found.equal[side] = agreement(ours, theirs)
+            except RuntimeError as error:
+                print(f"{side}: {error}")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="sprout", help="or 40m: random weights; or a folder")
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--requests", type=int, default=256, help="0: one sequence alone, and nothing else")
+    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=8, help="of one sequence alone; 0: not measured")
+    parser.add_argument("--peers", default="peft,single,transformers,batching")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    found = Compared()
+    single: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
         name = random_llama(where / "random-40m") if options.model == "40m" else options.model
         model = load_model(name)
         made = adaptations(model, where, options.tokens)
-        mixed, separate = Clients(asked), Clients(asked)
-        with served(name, {kind: where / kind for kind in made}) as server:
-            body = lambda r: {"model": r[0], "prompt": r[1]}  # noqa: E731
-            done("mixed", mixed, over_http(server, mixed, options.clients, body, "/v1/completions"))
-        done("separate", separate, loop(separate, options.clients, ours_separate(model, made)))
-        equal["separate"] = agreement(mixed, separate)
-        for side in [each for each in ("peft", "single") if each in peers]:
-            theirs = Clients(asked)
-            answer = Peft(model, where, options.tokens)
-            title = "peft" if side == "peft" else "peft, single"
-            done(title, theirs, loop(theirs, options.clients, answer, single=side == "single"))
-            equal[title] = agreement(mixed, theirs)
-            for i, request in enumerate(asked):
-                if mixed.texts[i].strip() != theirs.texts[i].strip():
-                    parted.append(parting(model, made, request, answer.written[request]))
-        if {"transformers", "batching"} & {*peers}:
-            ours, base = Clients(asked), str(find(name))
-            with served(name, {}) as server:
-                body = to_base(server.base, options.tokens)
-                done("our base", ours, over_http(server, ours, options.clients, body, "/v1/completions"))
-            for side in [each for each in ("transformers", "batching") if each in peers]:
-                theirs = Clients(asked)
-                try:
-                    with transformers_serve(base, *(["--continuous-batching"] if side == "batching" else [])) as server:
-                        body = to_base(base, options.tokens)
-                        done(side, theirs, over_http(server, theirs, options.clients, body, "/v1/completions"))
-                    equal[side] = agreement(ours, theirs)
-                except RuntimeError as error:
-                    print(f"{side}: {error}")
-        print("texts equal to ours:", {side: f"{share:.3f}" for side, share in equal.items()})
-        if parted:
-            print(
-                f"those of PEFT that differ part at {len(parted)} tokens, {max(map(abs, parted)):.1e} nats apart at most"
-            )
-        single = {}
+        if options.requests:
+            found = compared(name, model, made, where, traffic(options.requests), options)
+            print("texts equal to ours:", {side: f"{share:.3f}" for side, share in found.equal.items()})
+            for side, nats in found.parted.items():
+                print(
+                    f"{side}: {len(nats)} texts differ; they part at tokens up to {max(map(abs, nats)):.1e} nats apart"
+                )
         for kind in ("none", "lora-8") if options.rounds else ():
             adapter = where / "adapters" / kind if KINDS[kind] is not None else None
-            single[kind] = alone(model, made[kind], adapter, max(options.tokens, 64), options.rounds)
-    for name, told in single.items():
-        print(f"one sequence, {name:7}", *(f"{side} {value:6.3f} ms" if side != "equal" else f"equal {value:.0f}" for side, value in told.items()))  # fmt: skip
+            told = single[kind] = alone(model, made[kind], adapter, max(options.tokens, 64), options.rounds)
+            times = "  ".join(f"{side} {value:6.3f} ms" for side, value in told.items() if side != "equal")
+            print(f"one sequence, {kind}: {times}; {'the same' if told['equal'] else 'other'} tokens", flush=True)
     if options.json:
-        told = {"model": options.model, "threads": torch.get_num_threads(), "clients": options.clients}
-        told |= {"sides": [asdict(side) for side in sides], "equal": equal, "parted": parted, "alone": single}
+        told = {"model": options.model, "threads": torch.get_num_threads(), "clients": options.clients, "alone": single}
+        told |= {"sides": [asdict(side) for side in found.sides], "equal": found.equal, "parted": found.parted}
         options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
