@@ -83,6 +83,7 @@ WORDS = [
     "road",
     "year",
 ]
+NEVER = "\0never\0"  # a stop string that nobody writes, in place of the usual ones, which the peers do not have
 Request = tuple[str, str]  # adaptation, input
 Answers = Callable[[str, list[str]], list[tuple[str, int]]]  # texts and their tokens, to inputs of one adaptation
 
@@ -133,7 +134,7 @@ def adaptations(model: Model, where: Path, tokens: int) -> dict[str, Adaptation]
             folder = where / "adapters" / name
             fields = {"adapter": str(folder), "adapter_sha256": hash_folder(folder)}
         made[name] = Adaptation(
-            name, "bench", "generate", "en", prompt=ASK, decoding=Decoding(max_tokens=tokens, stop=("\0",)),
+            name, "bench", "generate", "en", prompt=ASK, decoding=Decoding(max_tokens=tokens, stop=(NEVER,)),
             model=ModelRef(model.name, model.sha256), **fields,
         )  # fmt: skip
         save_adaptation(made[name], where / name)
