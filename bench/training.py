@@ -67,10 +67,10 @@ METHODS: dict[str, Any] = {
     "lora": LoraConfig(), "prompt-tuning": PromptTuningConfig(TOKENS), "p-tuning": PTuningConfig(TOKENS),
     "prefix-tuning": PrefixTuningConfig(TOKENS), "p-tuning-v2": PTuningV2Config(TOKENS), "full": FullConfig(),
 }  # fmt: skip
-NETWORKS: dict[str, Callable[..., peft.PeftConfig]] = {  # what a network writes: PEFT's files have no place for it
-    "p-tuning": peft.PromptEncoderConfig,
-    "prefix-tuning": peft.PrefixTuningConfig,
-}
+SOFT: dict[str, Callable[..., peft.PeftConfig]] = {  # PEFT trains none of these on from a file: their numbers are copied
+    "prompt-tuning": peft.PromptTuningConfig, "p-tuning": peft.PromptEncoderConfig,
+    "prefix-tuning": peft.PrefixTuningConfig, "p-tuning-v2": peft.PrefixTuningConfig,
+}  # fmt: skip
 
 
 @dataclass
@@ -195,29 +195,31 @@ def wrapped(hf: PreTrainedModel, method: str, begin: Path) -> PreTrainedModel | 
         for module in (hf.get_input_embeddings(), head):  # left alone, as ours
             module.requires_grad_(False)
         return hf
-    if method not in NETWORKS:
+    if method not in SOFT:
         return peft.PeftModel.from_pretrained(hf, begin / "adapter", is_trainable=True)
-    options = {"prefix_projection": True} if method == "prefix-tuning" else {}
-    config = NETWORKS[method](
-        num_virtual_tokens=TOKENS, task_type="CAUSAL_LM", encoder_hidden_size=hf.config.hidden_size, **options
-    )
-    taught = peft.get_peft_model(hf, config)
-    encoder, ours = taught.prompt_encoder["default"], torch.load(begin / "network.pt")
-    first = ours.pop("begin").flatten(1)
+    options: dict[str, Any] = {"num_virtual_tokens": TOKENS, "task_type": "CAUSAL_LM"}
+    if method in ("p-tuning", "prefix-tuning"):
+        options["encoder_hidden_size"] = hf.config.hidden_size
+    if method == "prefix-tuning":
+        options["prefix_projection"] = True
+    taught = peft.get_peft_model(hf, SOFT[method](**options))
+    encoder, ours = taught.prompt_encoder["default"], torch.load(begin / "soft.pt")
+    first = ours.pop("begin", None)
     theirs = [p for p in encoder.parameters() if p.requires_grad]
     with torch.no_grad():
         for place, numbers in zip(theirs, ours.values(), strict=True):
-            place.copy_(numbers)
-    encoder.register_forward_hook(lambda _module, _given, written: written + first)  # ours begins at words
+            place.copy_(numbers.flatten(1) if numbers.dim() > 2 else numbers)
+    if first is not None:  # ours begins at words, and the network is what is added to them
+        encoder.register_forward_hook(lambda _module, _given, written: written + first.flatten(1))
     return taught
 
 
 def start(model: Model, method: str, folder: Path) -> None:
     """What every side of a method begins with, written to ``folder``."""
     handle = attach(model.hf, METHODS[method], SEED)
-    if method in NETWORKS:
+    if method in SOFT:
         assert isinstance(handle, SoftHandle)
-        torch.save(handle.source.state_dict(), folder / "network.pt")
+        torch.save(handle.source.state_dict(), folder / "soft.pt")
     elif method != "full":
         save(handle, folder / "adapter", base=model.name)
     handle.detach()
