@@ -108,7 +108,6 @@ def test_the_ladder_stops_where_it_should_and_claims_nothing_false(tmp_path):
     trials = [trial(model, kind, seed, tmp_path / f"{kind}-{seed}") for seed in (0, 1) for kind in KINDS]
     told = figures(trials)
     assert told["false_claims"]["of"] and told["false_claims"]["count"] == 0
-    assert sum(t.right for t in trials) >= 7, (
-        trials
-    )  # demonstrations may fall short of the target: one in five of `shown`
+    # Demonstrations may fall short of the target: one in five of `shown`.
+    assert sum(t.right for t in trials) >= 7, trials
     assert all(t.right for t in trials if t.kind in ("named", "attention")), trials

@@ -69,9 +69,8 @@ def hides(lengths: Tensor, columns: int, dtype: torch.dtype) -> Tensor | None:
     if len(lengths) == 1:  # alone it sees all of them
         return None
     unseen = torch.arange(columns, device=lengths.device)[None] > lengths[:, None]
-    return torch.zeros(unseen.shape, dtype=dtype, device=unseen.device).masked_fill_(unseen, float("-inf"))[
-        :, None, None
-    ]
+    bias = torch.zeros(unseen.shape, dtype=dtype, device=unseen.device).masked_fill_(unseen, float("-inf"))
+    return bias[:, None, None]
 
 
 def attend_new(

@@ -24,9 +24,8 @@ class Text:
             isinstance(tokenizer, PreTrainedTokenizerFast)
             and type(tokenizer)._decode is PreTrainedTokenizerFast._decode
         )
-        self._backend = (
-            tokenizer.backend_tokenizer if plain else None
-        )  # asked for each token that is written: the way around costs
+        # Asked directly for each token that is written: transformers' way around it costs more than the decoding.
+        self._backend = tokenizer.backend_tokenizer if plain else None
         start = [x for x in (tokenizer.bos_token_id, tokenizer.eos_token_id) if x is not None]
         self._empty = self.prefix or start[:1]
 

@@ -39,7 +39,7 @@ NAMED = 0.3  # share of the episodes that say which cipher it is
 
 
 def base_model(folder: Path, *, course: Course = COURSE, say: Callable[[str], None] = print) -> Model:
-    """The model in ``folder``, trained (some six minutes) if it is not there; goes on from its last checkpoint."""
+    """The model in ``folder``, trained (some ten minutes of one core) if it is not there; goes on from its last checkpoint."""
     if not (folder / "model" / "config.json").exists():
         teach(folder, course, say)
     return load_model(str(folder / "model"))

@@ -76,7 +76,7 @@ def input_filters(
         "empty": empty,
         "unfinished": cut_off if given else unfinished,
         "length": both(fits, None if given else length(seeds)),
-        "language": both(None if given and not seeds.examples else language(seeds), None),
+        "language": any_language if given and not seeds.examples else language(seeds),
         "repetition": repeats,
         "format": form(() if given else fields_of(seeds), marks),
         "duplicate": lambda one: _found("duplicate", "same text", known.same(one.input), one),
@@ -136,6 +136,11 @@ def length(seeds: Seeds) -> InputFilter:
 def both(first: InputFilter | None, second: InputFilter | None) -> InputFilter:
     """The finding of the first, else of the second."""
     return lambda one: (first(one) if first else None) or (second(one) if second else None)
+
+
+def any_language(_one: Candidate) -> Finding | None:
+    """Nothing says which language is wanted."""
+    return None
 
 
 def language(seeds: Seeds) -> InputFilter:
