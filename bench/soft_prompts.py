@@ -7,7 +7,7 @@
 PEFT trains with its own modules in a plain loop; what it trained is saved in its format and read by us, so that every figure comes from
 the same scoring of the same test items. Each row is in OUT/rows.jsonl as soon as it is known, and is not trained again.
 
-    python bench/soft_prompts.py --tasks sst2,trec,waimai_10k,fewclue_eprstmt --size 1000 --steps 240 --seeds 0,1,2
+    python bench/soft_prompts.py --tasks sst2,trec,waimai_10k,fewclue_tnews --size 1000 --steps 120 --seeds 0,1,2
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> None:
     for seed, task, method, side in itertools.product(
         asked.seeds, asked.tasks, asked.methods, ("ours", "peft", "peft, best")
     ):
-        key = (asked.model, task, asked.size, asked.steps, seed, method, side)
+        key = (asked.model, task, asked.size, asked.steps, asked.items, seed, method, side)
         if key in done:
             continue
         context = make_context(model, task, asked.size, seed)
@@ -186,7 +186,7 @@ def table(done: dict[tuple, dict[str, Any]], asked: argparse.Namespace) -> str:
         marks: dict[str, np.ndarray] = {}
         for side in ("ours", "peft", "peft, best"):
             rows = [
-                [done.get((asked.model, t, asked.size, asked.steps, s, method, side)) for s in asked.seeds]
+                [done.get((asked.model, t, asked.size, asked.steps, asked.items, s, method, side)) for s in asked.seeds]
                 for t in asked.tasks
             ]
             whole = [np.mean([r["hits"] for r in seeds if r], axis=0) for seeds in rows if all(seeds)]
@@ -206,10 +206,10 @@ def arguments() -> argparse.Namespace:
         return text.split(",")
 
     parser.add_argument("--methods", type=listed, default=list(METHODS))
-    parser.add_argument("--tasks", type=listed, default=["sst2", "trec", "waimai_10k", "fewclue_eprstmt"])
+    parser.add_argument("--tasks", type=listed, default=["sst2", "trec", "waimai_10k", "fewclue_tnews"])
     parser.add_argument("--size", type=int, default=1000)
-    parser.add_argument("--steps", type=int, default=240)
-    parser.add_argument("--items", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--items", type=int, default=300)
     parser.add_argument("--seeds", type=lambda t: [int(x) for x in t.split(",")], default=[0, 1, 2])
     parser.add_argument("--model", default="sprout")
     parser.add_argument("--out", default="runs/soft-prompts")

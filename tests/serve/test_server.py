@@ -76,6 +76,7 @@ def test_what_is_wrong_is_said(http, path, body, param) -> None:
 
 def test_what_is_no_request_is_refused_in_the_same_form(http) -> None:
     assert refused(http.get("/nowhere"), 404)["code"] == "unknown_url"
+    assert refused(http.post("/v1/completions/", json={}), 404)["code"] == "unknown_url"  # and no redirect
     assert refused(http.get("/v1/completions"), 405)["code"] == "method_not_allowed"
     head = {"Content-Type": "application/json"}
     for raw in (b"", b"{", b"[]", b"null", b"\xff", b'{"model": "\\ud800", "prompt": "x"}', b"[" * 100_000):

@@ -34,7 +34,9 @@ def create_app(service: Service) -> FastAPI:
         service.draining = True
         await asyncio.to_thread(service.worker.stop)
 
-    app = FastAPI(title="Rung", description=__doc__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Rung", description=__doc__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.state.service = service
     app.add_middleware(Gate, service=service)
     install(app, service.metrics.refused)
