@@ -33,7 +33,7 @@ from transformers import PreTrainedModel
 
 from rung.adapters.handle import Handle
 from rung.adapters.lora import refuse_second
-from rung.adapters.peft_format import is_number
+from rung.adapters.values import COUNTS, SHARE, check_values, is_count, is_number, is_share
 from rung.engine.flops import Shape
 from rung.engine.trunk import ADDED
 from rung.types import AdaptationError
@@ -55,20 +55,14 @@ class BottleneckConfig:
     dropout: float = 0.0  # on f(...); helps little below a few thousand examples
 
     def __post_init__(self) -> None:
-        checks = {
-            "bottleneck": (type(self.bottleneck) is int and self.bottleneck > 0, "1, 2, 3 ..."),
+        wanted = {
+            "bottleneck": (is_count(self.bottleneck), COUNTS),
             "placement": (self.placement in get_args(Placement), " / ".join(get_args(Placement))),
             "activation": (self.activation in list(ACTIVATIONS), " / ".join(ACTIVATIONS)),
             "scale": (is_number(self.scale) and self.scale != 0, "scale < 0, scale > 0"),
-            "dropout": (is_number(self.dropout) and 0 <= self.dropout < 1, "0 <= dropout < 1"),
+            "dropout": (is_share(self.dropout), SHARE),
         }
-        for name, (fits, wanted) in checks.items():
-            if not fits:
-                found = getattr(self, name)
-                raise AdaptationError(
-                    f"{name} of a bottleneck adapter cannot be {found!r}; what fits is {wanted}",
-                    zh=f"瓶颈适配器的 {name} 不能为 {found!r}；应为 {wanted}",
-                )
+        check_values(self, "a bottleneck adapter", "瓶颈适配器", wanted)
 
 
 class BottleneckLayer:

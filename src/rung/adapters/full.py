@@ -27,6 +27,7 @@ from transformers import PreTrainedModel
 from rung.adapters.handle import Handle
 from rung.adapters.lora import find_targets
 from rung.adapters.peft_format import CONFIG, WEIGHTS, misfit, read_config, read_weights
+from rung.adapters.values import FLAG, check_values
 from rung.engine.flops import Shape
 from rung.folders import replacing
 from rung.types import AdaptationError
@@ -40,6 +41,9 @@ class FullConfig:
     """Which weights are trained. The learning rate wants to be below LoRA's: a third of it on a model of 7M parameters, a tenth on large ones."""
 
     embeddings: bool = False  # tables and head too: 1.36x the time at 152,000 tokens, more is forgotten; for new words
+
+    def __post_init__(self) -> None:
+        check_values(self, "full fine-tuning", "全量微调", {"embeddings": (isinstance(self.embeddings, bool), FLAG)})
 
 
 class FullHandle(Handle):

@@ -20,6 +20,7 @@ from transformers.pytorch_utils import Conv1D
 
 from rung.adapters import dora
 from rung.adapters.handle import Handle
+from rung.adapters.values import COUNTS, FLAG, SHARE, check_values, is_count, is_number, is_share
 from rung.engine.flops import Shape
 from rung.engine.trunk import ADDED
 from rung.types import AdaptationError
@@ -27,7 +28,7 @@ from rung.types import AdaptationError
 
 @dataclass(frozen=True)
 class LoraConfig:
-    """What LoRA trains, and how strongly it weighs."""
+    """What LoRA trains, and how strongly it weighs; raises :class:`AdaptationError` for a value that cannot be."""
 
     rank: int = 8  # 4-16 is plenty for a thousand examples; more when there is more to learn
     alpha: float = 16.0  # scale = alpha / rank; usually twice the rank, and then left alone: tune the learning rate
@@ -35,6 +36,20 @@ class LoraConfig:
     dropout: float = 0.0  # on x, before A; helps little below a few thousand examples
     targets: str | tuple[str, ...] = "all-linear"  # or names such as ("q_proj", "v_proj")
     dora: bool = False  # a length per row beside it (Liu et al. 2024): helps low ranks; slower to train, same to serve
+
+    def __post_init__(self) -> None:
+        named = isinstance(self.targets, str) or (
+            isinstance(self.targets, tuple | list) and all(isinstance(name, str) for name in self.targets)
+        )
+        wanted = {
+            "rank": (is_count(self.rank), COUNTS),
+            "alpha": (is_number(self.alpha) and self.alpha != 0, "alpha < 0, alpha > 0"),
+            "rslora": (isinstance(self.rslora, bool), FLAG),
+            "dropout": (is_share(self.dropout), SHARE),
+            "targets": (named, 'all-linear / ("q_proj", "v_proj")'),
+            "dora": (isinstance(self.dora, bool), FLAG),
+        }
+        check_values(self, "LoRA", "LoRA ", wanted)
 
 
 class LoraLayer:

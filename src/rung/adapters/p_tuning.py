@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from rung.adapters.soft import Soft, SoftHandle, first_embeddings
+from rung.adapters.soft import Soft, SoftHandle, check_soft, first_embeddings
+from rung.adapters.values import COUNTS, is_count
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,13 @@ class PTuningConfig:
     start: tuple[int, ...] = ()
     encoder: Literal["mlp", "lstm"] = "mlp"
     hidden: int | None = None
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "encoder": (self.encoder in ("mlp", "lstm"), "mlp / lstm"),
+            "hidden": (self.hidden is None or is_count(self.hidden), f"None, {COUNTS}"),
+        }
+        check_soft(self, "P-tuning", wanted)
 
 
 class Written(Soft):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel
 
-from rung.adapters.soft import SoftHandle, Table, first_keys
+from rung.adapters.soft import SoftHandle, Table, check_soft, first_keys
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class PTuningV2Config:
 
     length: int = 16
     start: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_soft(self, "P-tuning v2")
 
 
 def attach(hf: PreTrainedModel, config: PTuningV2Config = PTuningV2Config(), seed: int = 0) -> SoftHandle:

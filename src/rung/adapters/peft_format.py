@@ -8,7 +8,6 @@ worse than none.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from rung.adapters.lora import LoraConfig, LoraHandle, LoraLayer, find_targets, sizes
+from rung.adapters.values import is_count, is_number, is_share
 from rung.folders import recover, replacing
 from rung.types import AdaptationError
 
@@ -171,7 +171,7 @@ def _refuse_unknown(fields: dict[str, Any], folder: Path) -> None:
 def _check_fields(fields: dict[str, Any], folder: Path) -> None:
     """Raises :class:`AdaptationError` where a field that is read has a value that means nothing."""
     checks: dict[str, Callable[[Any], bool]] = {
-        "r": is_count, "lora_alpha": is_number, "lora_dropout": lambda x: is_number(x) and 0 <= x < 1,
+        "r": is_count, "lora_alpha": lambda x: is_number(x) and x != 0, "lora_dropout": is_share,
         "use_rslora": lambda x: isinstance(x, bool), "use_dora": lambda x: isinstance(x, bool),
         "rank_pattern": lambda x: x is None or is_pattern(x, is_count),
         "alpha_pattern": lambda x: x is None or is_pattern(x, is_number),
@@ -179,14 +179,6 @@ def _check_fields(fields: dict[str, Any], folder: Path) -> None:
     for name, fits in checks.items():
         if name in fields and not fits(fields[name]):
             raise meaningless(folder, name, fields[name])
-
-
-def is_count(value: object) -> bool:
-    return type(value) is int and value > 0
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_pattern(value: object, fits: Callable[[Any], bool]) -> bool:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from rung.adapters.soft import Soft, SoftHandle, first_keys
+from rung.adapters.soft import Soft, SoftHandle, check_soft, first_keys
+from rung.adapters.values import COUNTS, is_count
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class PrefixTuningConfig:
     length: int = 16  # more for long answers: the paper has 10 for tables to text, 200 for summaries
     start: tuple[int, ...] = ()
     hidden: int | None = None
+
+    def __post_init__(self) -> None:
+        check_soft(self, "prefix tuning", {"hidden": (self.hidden is None or is_count(self.hidden), f"None, {COUNTS}")})
 
 
 class Projected(Soft):

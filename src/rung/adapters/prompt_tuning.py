@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel
 
-from rung.adapters.soft import SoftHandle, Table, first_embeddings
+from rung.adapters.soft import SoftHandle, Table, check_soft, first_embeddings
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class PromptTuningConfig:
 
     length: int = 20  # beyond 20 the gain is marginal (figure 3a)
     start: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_soft(self, "prompt tuning")
 
 
 def attach(hf: PreTrainedModel, config: PromptTuningConfig = PromptTuningConfig(), seed: int = 0) -> SoftHandle:

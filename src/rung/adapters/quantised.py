@@ -34,6 +34,7 @@ from transformers.pytorch_utils import Conv1D
 
 from rung.adapters import lora, peft_format
 from rung.adapters.lora import LoraConfig, LoraHandle, LoraLayer, find_targets, rows
+from rung.adapters.values import FLAG, check_values
 from rung.folders import replacing
 from rung.types import AdaptationError, UserError
 
@@ -47,6 +48,10 @@ class QloraConfig(LoraConfig):
     """What LoRA trains over the 4-bit base. The paper: rank 64, alpha 16, every linear layer, dropout 0.1 up to 13B."""
 
     keep_base: bool = True  # False: the float weights are given up for good; detached, the model has none
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_values(self, "QLoRA", "QLoRA ", {"keep_base": (isinstance(self.keep_base, bool), FLAG)})
 
 
 @dataclass(frozen=True)

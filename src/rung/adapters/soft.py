@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from rung.adapters.handle import Handle
+from rung.adapters.values import COUNTS, TOKENS, Wanted, are_tokens, check_values, is_count
 from rung.engine.flat import run_kept
 from rung.engine.flops import Shape
 from rung.engine.layout import Past
@@ -62,10 +63,11 @@ class SoftHandle(Handle):
             raise AdaptationError(
                 "the model carries a soft prompt already; detach it first", zh="该模型已挂有软提示；请先将其卸下"
             )
-        super().__init__(hf)
-        self.method, self.source, self.config = method, source.to(hf.device), config
         with torch.no_grad():
             self.length = self.position = source.numbers().shape[0]
+        check_room(hf, self.length)
+        super().__init__(hf)
+        self.method, self.source, self.config = method, source.to(hf.device), config
         self._served: Past | None = None
         hf.__dict__[PREFIX] = self
 
@@ -120,6 +122,22 @@ class SoftHandle(Handle):
         super().detach()
 
 
+def check_soft(config: Any, what: str, wanted: Wanted | None = None) -> None:
+    """Raises :class:`AdaptationError` for a ``length`` or ``start`` that cannot be, or a field of ``wanted``."""
+    shared = {"length": (is_count(config.length), COUNTS), "start": (are_tokens(config.start), TOKENS)}
+    check_values(config, what, f"{what} ", {**shared, **(wanted or {})})
+
+
+def check_room(hf: PreTrainedModel, length: int) -> None:
+    """Raises :class:`AdaptationError` where a soft prompt of ``length`` would leave no position for a text."""
+    longest = getattr(hf.config.get_text_config(), "max_position_embeddings", None)
+    if longest is not None and length >= longest:
+        raise AdaptationError(
+            f"a soft prompt of {length} tokens leaves no room for a text: the model has {longest} positions; take a smaller length",
+            zh=f"{length} 个词元的软提示没有给文本留下位置：该模型只有 {longest} 个位置；请减小 length",
+        )
+
+
 def split(numbers: Tensor) -> Past:
     """[P, 2 L, H, d_head] -> keys (even) and values (odd) of each layer [1, H, P, d_head]."""
     layers = numbers.permute(1, 2, 0, 3).unsqueeze(1)
@@ -135,10 +153,17 @@ def joined(past: Past) -> Tensor:
 def first_embeddings(hf: PreTrainedModel, length: int, start: tuple[int, ...], seed: int) -> Tensor:
     """Embeddings [length, d] of the tokens of ``start`` (repeated or cut to ``length``), else of tokens drawn at random.
 
+    Raises :class:`AdaptationError` for a token that the model does not know.
     Vectors that the model knows are where to begin: random ones cost tens of points (Lester et al. 2021, figure 3b).
     """
     table = hf.get_input_embeddings().weight.detach()
     if start:
+        if max(start) >= table.shape[0]:
+            raise AdaptationError(
+                f"start holds the token {max(start)}, and the model knows 0 to {table.shape[0] - 1}; "
+                "take the tokens of its own tokenizer, as model.encode gives them",
+                zh=f"start 中有词元 {max(start)}，而该模型只有 0 到 {table.shape[0] - 1}；请使用它自己的分词器（model.encode）给出的词元",
+            )
         ids = torch.tensor([start[i % len(start)] for i in range(length)])
     else:
         generator = torch.Generator().manual_seed(seed)
@@ -153,6 +178,7 @@ def first_keys(hf: PreTrainedModel, length: int, start: tuple[int, ...], seed: i
 
     Of a longer ``start`` those of its last ``length`` tokens, which have read all that stands before them.
     """
+    check_room(hf, length)
     longest = int(getattr(hf.config.get_text_config(), "max_position_embeddings", None) or len(start))
     start = start[-max(longest, length) :]
     whole = max(length, len(start))

@@ -25,7 +25,6 @@ from rung.adapters.p_tuning_v2 import PTuningV2Config
 from rung.adapters.peft_format import (
     CONFIG,
     WEIGHTS,
-    is_count,
     meaningless,
     misfit,
     read_config,
@@ -35,6 +34,7 @@ from rung.adapters.peft_format import (
 from rung.adapters.prefix_tuning import PrefixTuningConfig
 from rung.adapters.prompt_tuning import PromptTuningConfig
 from rung.adapters.soft import SoftHandle, Table, joined, split
+from rung.adapters.values import is_count
 from rung.folders import replacing
 
 KEY, PAST = "prompt_embeddings", "past.safetensors"

@@ -1,0 +1,63 @@
+"""Values that no configuration may have: each is refused by its name, before a model is touched."""
+
+import pytest
+from decoders import gpt2
+from every import EVERY
+
+from rung.adapters import (
+    FullConfig,
+    LoraConfig,
+    PrefixTuningConfig,
+    PromptTuningConfig,
+    PTuningConfig,
+    PTuningV2Config,
+    QloraConfig,
+    attach,
+)
+from rung.engine.fake import tiny_llama
+from rung.types import AdaptationError
+
+SOFT = (PromptTuningConfig, PTuningConfig, PrefixTuningConfig, PTuningV2Config)
+LORAS = (LoraConfig, QloraConfig)
+WRONG = [
+    *((kind, {"length": length}) for kind in SOFT for length in (0, -1, 2.5, True, None, "20")),
+    *((kind, {"start": start}) for kind in SOFT for start in ((-1,), "Is it good?", (1.5,), None)),
+    *((kind, {"hidden": hidden}) for kind in (PTuningConfig, PrefixTuningConfig) for hidden in (0, -3, 1.5)),
+    *((PTuningConfig, {"encoder": encoder}) for encoder in ("LSTM", "gru", None)),
+    *((kind, {"rank": rank}) for kind in LORAS for rank in (0, -1, 2.5, None)),
+    *((kind, {"alpha": alpha}) for kind in LORAS for alpha in (0, float("nan"), float("inf"), "16")),
+    *((kind, {"dropout": dropout}) for kind in LORAS for dropout in (1.0, 1.5, -0.1, float("nan"))),
+    *((kind, {"targets": targets}) for kind in LORAS for targets in (None, 3, ("q_proj", 3))),
+    *((kind, {flag: "no"}) for kind in LORAS for flag in ("dora", "rslora")),
+    (QloraConfig, {"keep_base": "no"}),
+    (FullConfig, {"embeddings": "no"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "values"), WRONG, ids=lambda x: getattr(x, "__name__", str(x)))
+def test_what_cannot_be_is_refused_by_name(kind, values):
+    ((name, value),) = values.items()
+    with pytest.raises(AdaptationError) as error:
+        kind(**values)
+    assert str(error.value).startswith(f"{name} of ") and repr(value) in str(error.value)
+    assert f"{name} 不能为" in error.value.zh
+
+
+def test_what_can_be_is_taken():
+    for config in EVERY.values():
+        assert type(config)(**vars(config)) == config
+    LoraConfig(alpha=-1, targets=["q_proj"], dropout=0)
+    PTuningV2Config(start=[3, 5])
+
+
+@pytest.mark.parametrize("kind", SOFT, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("build", [tiny_llama, gpt2])
+def test_a_soft_prompt_leaves_room_and_begins_at_tokens_of_the_model(build, kind):
+    hf = build()
+    longest, tokens = hf.config.max_position_embeddings, hf.config.vocab_size
+    with pytest.raises(AdaptationError, match=rf"{longest} tokens leaves no room for a text.*{longest} positions"):
+        attach(hf, kind(length=longest))
+    with pytest.raises(AdaptationError, match=rf"token {tokens}, and the model knows 0 to {tokens - 1}"):
+        attach(hf, kind(length=2, start=(1, tokens)))
+    assert "rung_prefix" not in hf.__dict__ and all(p.requires_grad for p in hf.parameters())
+    attach(hf, kind(length=2, start=(1, tokens - 1))).detach()
