@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import torch
 
 from rung.adaptation import hash_of
 from rung.ladder import LADDER
+from rung.prompts import TEMPLATES
 from rung.rungs import Context, Wave
 from rung.rungs.trained import RECIPES
 from rung.types import Adaptation, Task
@@ -126,7 +128,6 @@ def test_majority_ties_go_to_the_first_in_order(propose, orders: SimpleNamespace
     right = [e for e in train if e.target == "right"][:5]
     (made,) = flat(propose(named("majority"), task=orders.task(train=1, dev=5)))
     assert made.parameters["answer"] == orders.task(train=1).train[0].target
-    from dataclasses import replace
 
     tied = replace(orders.task(dev=5), train=(*right, *left))
     assert flat(propose(named("majority"), task=tied))[0].parameters["answer"] == "left"
@@ -173,3 +174,15 @@ def test_a_soft_prompt_may_begin_at_the_words_of_the_best_hard_prompt(propose, o
     begun = [a.name.endswith("-warm-quarter") for a in (*first.candidates, *second.candidates)]
     assert begun == [False, False, True, False]
     assert f"{last.candidates[0].name}-quarter" == second.candidates[-1].name
+
+
+def test_the_whole_follows_a_quarter_whose_prompt_is_a_chat(propose, orders: SimpleNamespace, tmp_path: Path) -> None:
+    """The name of such a prompt has a slash in it, and its folders are one level deeper."""
+    task = orders.task(train=16, dev=12)
+    chat = replace(TEMPLATES[task.language][task.kind][0], name="bare/chat", style="chat")
+    found = Adaptation("zero-shot/bare/chat", "zero-shot", task.kind, task.language, prompt=chat)
+    *_, quarters, last = propose(named("lora"), task=task, standing={"zero-shot": found})
+    assert [a.name for a in (*quarters.candidates, *last.candidates)] == [
+        "lora/bare/chat-r8-lr0.003-quarter", "lora/bare/chat-r8-lr0.003",
+    ]  # fmt: skip
+    assert not list((tmp_path / "candidates").rglob("checkpoint"))

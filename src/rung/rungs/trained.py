@@ -125,7 +125,7 @@ def trained(method: str) -> Propose:
             if whole is not None:
                 yield Wave([whole])
                 break
-        for checkpoint in (context.folder / context.rung).glob("*/checkpoint"):  # nothing goes on from them any more
+        for checkpoint in (context.folder / context.rung).rglob("checkpoint"):  # nothing goes on from them any more
             shutil.rmtree(checkpoint)
 
     return propose
@@ -225,7 +225,7 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
     if (context.rung, full) not in context.built:
         if before is not None and not (folder / "checkpoint").exists():
             with replacing(folder / "checkpoint") as fresh:
-                shutil.copytree(folder.with_name(first) / "checkpoint", fresh, dirs_exist_ok=True)
+                shutil.copytree(context.folder / context.rung / first / "checkpoint", fresh, dirs_exist_ok=True)
         count = len(context.task.train)
         settings = replace(recipe.hyperparameters(count, trial.rate), general=context.general.share)
 
