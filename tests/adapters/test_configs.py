@@ -1,10 +1,11 @@
-"""Values that no configuration may have: each is refused by its name, before a model is touched."""
+"""What cannot be attached is refused before the model is touched: values that no configuration may have, and a second adapter."""
 
 import pytest
 from decoders import gpt2
-from every import EVERY
+from every import EVERY, config_of
 
 from rung.adapters import (
+    Frozen,
     FullConfig,
     LoraConfig,
     PrefixTuningConfig,
@@ -13,10 +14,13 @@ from rung.adapters import (
     PTuningV2Config,
     QloraConfig,
     attach,
+    attach_folder,
+    save,
 )
 from rung.engine.fake import tiny_llama
 from rung.types import AdaptationError
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # bitsandbytes' own
 SOFT = (PromptTuningConfig, PTuningConfig, PrefixTuningConfig, PTuningV2Config)
 LORAS = (LoraConfig, QloraConfig)
 WRONG = [
@@ -61,3 +65,35 @@ def test_a_soft_prompt_leaves_room_and_begins_at_tokens_of_the_model(build, kind
         attach(hf, kind(length=2, start=(1, tokens)))
     assert "rung_prefix" not in hf.__dict__ and all(p.requires_grad for p in hf.parameters())
     attach(hf, kind(length=2, start=(1, tokens - 1))).detach()
+
+
+@pytest.mark.parametrize("second", ["prompt-tuning", "p-tuning-v2", "pfeiffer", "lora", "qlora", "full"])
+@pytest.mark.parametrize("first", ["prompt-tuning", "p-tuning-v2", "pfeiffer", "lora", "qlora", "full"])
+def test_two_that_were_not_stacked_are_refused_in_either_order(first, second, tmp_path):
+    """One would train and the other answer: a LoRA's steps do not see a soft prompt, and a soft prompt's keys are not the base's."""
+    hf = tiny_llama()
+    handle = attach(hf, config_of(second))
+    save(handle, tmp_path / "second")
+    handle.detach()
+    handle = attach(hf, config_of(first))
+    trained = list(handle.parameters)
+    for again in (lambda: attach(hf, config_of(second)), lambda: attach_folder(hf, tmp_path / "second")):
+        with pytest.raises(AdaptationError, match="already; detach") as error:
+            again()
+        assert "卸下" in error.value.zh
+    assert list(handle.parameters) == trained and all(p.requires_grad for p in handle.parameters.values())
+    handle.detach()
+    attach_folder(hf, tmp_path / "second").detach()
+    assert all(p.requires_grad for p in hf.parameters())
+
+
+@pytest.mark.parametrize("what", ["lora", {"rank": 2}, LoraConfig, None])
+def test_what_is_no_configuration_is_refused_with_the_names_of_those(what):
+    with pytest.raises(AdaptationError, match=r"no configuration.*PTuningV2Config.*LoraConfig\(rank=8\)"):
+        attach(tiny_llama(), what)
+
+
+def test_a_frozen_part_may_be_named_by_a_string(tmp_path):
+    handle = attach(tiny_llama(), LoraConfig(rank=2))
+    save(handle, tmp_path / "lora")
+    assert Frozen.of(str(tmp_path / "lora")) == Frozen.of(tmp_path / "lora")

@@ -32,7 +32,7 @@ from rung.adapters import (
 from rung.adapters.bottleneck import BottleneckConfig, BottleneckHandle
 from rung.adapters.full import FullConfig, FullHandle
 from rung.adapters.handle import Handle
-from rung.adapters.lora import LoraConfig, LoraHandle
+from rung.adapters.lora import LoraConfig, LoraHandle, refuse_second
 from rung.adapters.p_tuning import PTuningConfig
 from rung.adapters.p_tuning_v2 import PTuningV2Config
 from rung.adapters.prefix_tuning import PrefixTuningConfig
@@ -101,17 +101,27 @@ ADAPTERS: dict[str, Method] = {
         lambda config: config["peft_type"] == full.TYPE,
     ),
     "stack": Method(  # of two of the others
-        StackConfig, lambda hf, config, seed: stack.attach(hf, config, seed, attach, attach_folder),
+        StackConfig, lambda hf, config, seed: stack.attach(hf, config, seed, _attach_part, _load_part),
         lambda handle, folder, *, base="": stack.save(handle, folder, save, base=base),
-        lambda hf, folder: stack.load(hf, folder, attach_folder),
+        lambda hf, folder: stack.load(hf, folder, _load_part),
         lambda config: config["peft_type"] == stack.TYPE,
     ),
 }  # fmt: skip
 
 
 def attach(hf: PreTrainedModel, config: Any, seed: int = 0) -> Handle:
-    """A fresh adapter on ``hf``, of the method that ``config`` belongs to."""
-    method = next(m for m in ADAPTERS.values() if m.config is type(config))
+    """A fresh adapter on ``hf``, of the method that ``config`` belongs to.
+
+    Raises :class:`AdaptationError` for what is no configuration, and where ``hf`` carries an adapter already.
+    """
+    method = next((m for m in ADAPTERS.values() if m.config is type(config)), None)
+    if method is None:
+        known = ", ".join(m.config.__name__ for m in ADAPTERS.values())
+        raise AdaptationError(
+            f"{config!r} is no configuration of an adapter; give one of {known}, such as LoraConfig(rank=8)",
+            zh=f"{config!r} 不是适配器的配置；请使用 {known} 之一，例如 LoraConfig(rank=8)",
+        )
+    refuse_second(hf)
     return method.attach(hf, config, seed)
 
 
@@ -121,8 +131,22 @@ def save(handle: Handle, folder: Path, *, base: str = "") -> None:
 
 
 def attach_folder(hf: PreTrainedModel, folder: Path) -> Handle:
-    """The adapter of ``folder`` on ``hf``, whatever its method; :class:`AdaptationError` where it does not fit."""
-    return ADAPTERS[method_of(folder)].load(hf, Path(folder))
+    """The adapter of ``folder`` on ``hf``, whatever its method; :class:`AdaptationError` where it does not fit.
+
+    Nor where ``hf`` carries an adapter already.
+    """
+    method = ADAPTERS[method_of(folder)]
+    refuse_second(hf)
+    return method.load(hf, Path(folder))
+
+
+def _attach_part(hf: PreTrainedModel, config: Any, seed: int) -> Handle:
+    """One part of a stack, beside the other."""
+    return next(m for m in ADAPTERS.values() if m.config is type(config)).attach(hf, config, seed)
+
+
+def _load_part(hf: PreTrainedModel, folder: Path) -> Handle:
+    return ADAPTERS[method_of(folder)].load(hf, folder)
 
 
 def method_of(folder: Path) -> str:

@@ -24,8 +24,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from rung.adapters.handle import Handle
-from rung.adapters.lora import find_targets
+from rung.adapters.handle import TRAINED, Handle
+from rung.adapters.lora import refuse_second
 from rung.adapters.peft_format import CONFIG, WEIGHTS, misfit, read_config, read_weights
 from rung.adapters.values import FLAG, check_values
 from rung.engine.flops import Shape
@@ -33,7 +33,6 @@ from rung.folders import replacing
 from rung.types import AdaptationError
 
 TYPE = "RUNG_FULL"
-MARK = "rung_full"  # on a model whose weights are not the base's
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class FullHandle(Handle):
     method = "full"
 
     def __init__(self, hf: PreTrainedModel, config: FullConfig, tensors: Mapping[str, Tensor] | None = None):
-        _refuse_another(hf)
+        refuse_second(hf)
         super().__init__(hf)
         self.config = config
         self._trained = trainable(hf, config)
@@ -67,7 +66,7 @@ class FullHandle(Handle):
             found = (tensors or {}).get(name, p.data)
             p.data = found.to(device=p.device, dtype=p.dtype, copy=True)
             p.requires_grad_(True)
-        hf.__dict__[MARK] = self
+        hf.__dict__[TRAINED] = self
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -105,9 +104,9 @@ class FullHandle(Handle):
 
     def detach(self) -> None:
         """The base's own tensors are back, bit for bit. Twice is no harm."""
-        if self.hf.__dict__.get(MARK) is not self:
+        if self.hf.__dict__.get(TRAINED) is not self:
             return
-        del self.hf.__dict__[MARK]
+        del self.hf.__dict__[TRAINED]
         self.train(False)
         for name, p in self._trained.items():
             p.data, p.grad = self._base[name], None
@@ -129,15 +128,6 @@ def trainable(hf: PreTrainedModel, config: FullConfig) -> dict[str, nn.Parameter
     outside = [m for m in hf.modules() if isinstance(m, nn.Embedding) or m is head]
     left_out = set() if config.embeddings else {id(p) for m in outside for p in m.parameters()}
     return {name: p for name, p in hf.named_parameters() if id(p) not in left_out}
-
-
-def _refuse_another(hf: PreTrainedModel) -> None:
-    find_targets(hf, "all-linear")  # raises where a layer carries an adapter
-    if MARK in hf.__dict__:
-        raise AdaptationError(
-            "the model's weights are being trained already; detach that first",
-            zh="该模型的权重已处于全量微调之中；请先将其卸下",
-        )
 
 
 def save(handle: FullHandle, folder: Path, *, base: str = "") -> None:

@@ -13,6 +13,8 @@ from rung.engine.flops import Shape
 from rung.engine.layout import Past
 from rung.types import AdaptationError
 
+TRAINED = "rung_full"  # on a model whose own weights are not the base's
+
 
 class Handle(ABC):
     """An adapter that hangs on ``hf``, whatever its method. While it does, no weight of the base asks for gradients."""

@@ -19,10 +19,10 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from rung.adapters import dora
-from rung.adapters.handle import Handle
+from rung.adapters.handle import TRAINED, Handle
 from rung.adapters.values import COUNTS, FLAG, SHARE, check_values, is_count, is_number, is_share
 from rung.engine.flops import Shape
-from rung.engine.trunk import ADDED
+from rung.engine.trunk import ADDED, PREFIX
 from rung.types import AdaptationError
 
 
@@ -245,10 +245,21 @@ def find_targets(hf: PreTrainedModel, targets: str | tuple[str, ...]) -> dict[st
 
 
 def refuse_second(hf: PreTrainedModel) -> None:
-    """Raises :class:`AdaptationError` where a module of ``hf`` has been given another ``forward``: one adapter at a time."""
+    """Raises :class:`AdaptationError` where ``hf`` carries an adapter of any kind: one at a time, or a stack of two."""
+    if PREFIX in hf.__dict__:
+        raise AdaptationError(
+            "the model carries a soft prompt already; detach it first (two at once: StackConfig)",
+            zh="该模型已挂有软提示；请先将其卸下（两者并用请用 StackConfig）",
+        )
+    if TRAINED in hf.__dict__:
+        raise AdaptationError(
+            "the model's weights are being trained already; detach that first",
+            zh="该模型的权重已处于全量微调之中；请先将其卸下",
+        )
     if any("forward" in m.__dict__ for m in hf.modules()):
         raise AdaptationError(
-            "the model carries an adapter already; detach it first", zh="该模型已挂有适配器；请先将其卸下"
+            "the model carries an adapter already; detach it first (two at once: StackConfig)",
+            zh="该模型已挂有适配器；请先将其卸下（两者并用请用 StackConfig）",
         )
 
 

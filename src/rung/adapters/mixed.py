@@ -59,10 +59,6 @@ class Mixed:
 
     def __init__(self, hf: PreTrainedModel):
         refuse_second(hf)
-        if PREFIX in hf.__dict__:
-            raise AdaptationError(
-                "the model carries a soft prompt already; detach it first", zh="该模型已挂有软提示；请先将其卸下"
-            )
         self.hf = hf
         self.worn: dict[str, Worn] = {}
         self._hooked: list[nn.Module] = []

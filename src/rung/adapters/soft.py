@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from rung.adapters.handle import Handle
+from rung.adapters.lora import refuse_second
 from rung.adapters.values import COUNTS, TOKENS, Wanted, are_tokens, check_values, is_count
 from rung.engine.flat import run_kept
 from rung.engine.flops import Shape
@@ -60,9 +61,7 @@ class SoftHandle(Handle):
 
     def __init__(self, hf: PreTrainedModel, method: str, source: Soft, config: Any):
         if PREFIX in hf.__dict__:
-            raise AdaptationError(
-                "the model carries a soft prompt already; detach it first", zh="该模型已挂有软提示；请先将其卸下"
-            )
+            refuse_second(hf)
         with torch.no_grad():
             self.length = self.position = source.numbers().shape[0]
         check_room(hf, self.length)

@@ -47,7 +47,7 @@ class Frozen:
 
     @classmethod
     def of(cls, folder: Path) -> Frozen:
-        return cls(str(folder), hash_folder(folder))
+        return cls(str(folder), hash_folder(Path(folder)))
 
 
 @dataclass(frozen=True)
