@@ -120,5 +120,5 @@ def test_killed_and_resumed_with_general_text(model, tmp_path):
 
 
 def test_a_share_needs_texts(model):
-    with pytest.raises(DataError, match="nothing to train on"):
+    with pytest.raises(DataError, match="general is 0.1 and there is no general text"):
         finetune(model, OWN, LoraConfig(), Hyperparameters(general=0.1))

@@ -14,7 +14,7 @@ from rung.documents import Batches, Document, Microbatch, answer_documents, pack
 from rung.engine import load_model
 from rung.finetune import Hyperparameters, document_loss, finetune, training_flops
 from rung.train import CheckpointBroken, CheckpointMismatch, Plan, TrainingDiverged, TrainingReport, clip, train
-from rung.types import DataError
+from rung.types import DataError, UserError
 
 # ---------------------------------------------------------------- the loop
 
@@ -485,6 +485,25 @@ def test_divergence_leaves_the_model_as_it_was(model):
     assert not any("forward" in m.__dict__ for m in model.hf.modules())
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"objective": "option"}, {"schedule": "linear"}, {"precision": "float16"}, {"learning_rate": 0.0},
+        {"learning_rate": math.nan}, {"batch": 0}, {"batch": 2.5}, {"steps": 0}, {"steps": -2}, {"epochs": 0}, {"epochs": math.inf},
+        {"warmup": 1.5}, {"weight_decay": -1}, {"clip": -1}, {"evaluations": -1}, {"patience": -1}, {"checkpoint_every": -1},
+        {"token_budget": 0}, {"general": 1.0}, {"general": -0.1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_hyperparameters_that_cannot_be_are_refused_by_name(values):
+    """A schedule or a precision of another name used to be taken for the last one there is."""
+    ((name, value),) = values.items()
+    with pytest.raises(UserError) as error:
+        Hyperparameters(**values)
+    assert str(error.value).startswith(f"{name} of the hyperparameters cannot be {value!r}; what fits is ")
+    assert f"训练设置的 {name} 不能为" in error.value.zh
+
+
 def test_too_long_documents_are_named_before_training():
     short = load_model("fake", context=16)
     with pytest.raises(DataError, match=r"1 of 2 documents .* 16 tokens: reviews.csv:7 \(17 tokens\)"):
@@ -507,5 +526,10 @@ def test_flops_against_torchs_own_counter(model):
         counted = training_flops(model, handle, documents) - attention - in_place
         # Ours is larger by the first layer's gradient of x, which nobody asks for (1 of 2 layers of a tiny model).
         assert counter.get_total_flops() < counted < 1.1 * counter.get_total_flops()
+        plain = training_flops(model, handle, documents)
+        model.hf.activation_checkpointing_enable()
+        blocks = model.shape.forward(2 * 39, 2 * 39 * 40 / 2, 0)  # each block's forward once more
+        assert training_flops(model, handle, documents) == plain + blocks
     finally:
+        model.hf.activation_checkpointing_disable()
         handle.detach()

@@ -9,15 +9,19 @@ trained.handle.detach()    # and now the base is bit for bit what it was
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
+from transformers import PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from rung.adapters import Handle, LoraConfig, attach, attach_folder, save
+from rung.adapters.values import COUNTS, SHARE, check_values, is_count, is_number, is_share
 from rung.attend import TrainingLayout
 from rung.choice import Choice, choice_loss, plain
 from rung.documents import Batches, Document, Microbatch, Mixed, check
@@ -29,22 +33,27 @@ from rung.folders import hash_folder
 from rung.memory import PeakMemory
 from rung.objectives import sft, token_logprobs
 from rung.precision import Precision, has_fast_bfloat16, rounded
-from rung.train import Plan, TrainingDiverged, TrainingReport, train
-from rung.types import AdaptationError, Cost, digest
+from rung.train import Plan, Schedule, TrainingDiverged, TrainingReport, train
+from rung.types import AdaptationError, Cost, DataError, UserError, digest
+
+Objective = Literal["answers", "options", "teacher"]
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """How to train. The defaults suit 64 to 2,000 short examples and a small model."""
+    """How to train. The defaults suit 64 to 2,000 short examples and a small model.
+
+    Raises :class:`rung.types.UserError` for a value that cannot be.
+    """
 
     # Of documents with options: all tokens of the right answer, the right option among the options, or a teacher's word on them.
-    objective: Literal["answers", "options", "teacher"] = "answers"
+    objective: Objective = "answers"
     learning_rate: float = 1e-3  # 1e-3 to 3e-3 at 7M parameters; large models want less, about 2e-4 at a billion
     batch: int = 16  # documents per step; LoRA likes small batches
     epochs: float = 4.0
     steps: int | None = None  # instead of epochs
     warmup: float = 0.1  # share of the steps
-    schedule: Literal["cosine", "wsd", "constant"] = "cosine"
+    schedule: Schedule = "cosine"
     weight_decay: float = 0.0
     clip: float = 1.0
     evaluations: int = 4  # how often dev is measured, the end included; the best weights are kept
@@ -55,6 +64,26 @@ class Hyperparameters:
     # Share of general text in a step's tokens, against forgetting. Each learned token weighs the same: all of a general text's
     # are learned, so beside short answers 0.1 is already most of the loss.
     general: float = 0.0
+
+    def __post_init__(self) -> None:
+        choices = {"objective": Objective, "schedule": Schedule, "precision": Precision}
+        counts = ("batch", "token_budget", *(["steps"] if self.steps is not None else []))
+        least = ("weight_decay", "clip", "evaluations", "patience", "checkpoint_every")
+        wanted = {
+            **{
+                name: (getattr(self, name) in get_args(kind), " / ".join(get_args(kind)))
+                for name, kind in choices.items()
+            },
+            **{
+                name: (is_number(getattr(self, name)) and getattr(self, name) > 0, "x > 0")
+                for name in ("learning_rate", "epochs")
+            },
+            **{name: (is_count(getattr(self, name)), COUNTS) for name in counts},
+            **{name: (is_number(getattr(self, name)) and getattr(self, name) >= 0, "x >= 0") for name in least},
+            "warmup": (is_number(self.warmup) and 0 <= self.warmup <= 1, "0 <= x <= 1"),
+            "general": (is_share(self.general), SHARE),
+        }
+        check_values(self, "the hyperparameters", "训练设置", wanted, UserError)
 
     def count(self, documents: int) -> int:
         """Optimiser steps for so many documents."""
@@ -96,12 +125,14 @@ def finetune(
     evaluate: a figure on dev, higher is better; it is called with the adapter attached and the base in its own
     precision, and the weights of the best figure are kept. folder: checkpoints go there (the same call goes on from
     the last one), and the adapter goes to ``folder/adapter`` at the end. on_step, until: see :func:`rung.train.train`.
+    Where ``model.hf.activation_checkpointing_enable()`` was called, the blocks' activations are computed again in the backward
+    pass and not kept: less memory for about half the time again.
     Raises :class:`rung.types.DataError` for documents that do not fit the context, and
     :class:`rung.train.TrainingDiverged`, which knows what was spent; the model is then as it was before.
     """
     attention = model.hf.config.get_text_config()._attn_implementation
     assert attention == FLAT, f"attention was switched to {attention!r}: packed documents would see each other"
-    settings = hyperparameters
+    settings, folder = hyperparameters, None if folder is None else Path(folder)
     if settings.objective == "answers":
         documents = [plain(d) for d in documents]
     general = general if settings.general else ()
@@ -114,6 +145,11 @@ def finetune(
         vocabulary=model.shape.vocabulary,
     )
     if settings.general:
+        if not general:
+            raise DataError(
+                f"general is {settings.general} and there is no general text: give general=text_documents(...), or leave it at 0",
+                zh=f"general 为 {settings.general}，却没有通用文本：请给出 general=text_documents(...)，或保持为 0",
+            )
         check(general, model.context)
         batches = Mixed(batches, general, settings.general)
     steps = settings.count(len(documents))
@@ -225,6 +261,7 @@ class Base:
         self.handle.train()
         if self.trained or self.model.hf.dtype != self.dtype:
             self._stack.enter_context(rounded(self.model.hf, self.dtype))
+        self._stack.enter_context(recomputed(self.model.hf))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -251,6 +288,33 @@ class Base:
             self.__enter__()
 
 
+def checkpointed(hf: PreTrainedModel) -> list[Any]:
+    """The blocks that were asked to checkpoint."""
+    return [m for m in hf.modules() if isinstance(m, GradientCheckpointingLayer) and m.gradient_checkpointing]
+
+
+@contextmanager
+def recomputed(hf: PreTrainedModel) -> Iterator[None]:
+    """The blocks that were asked to checkpoint do so for the duration, though the model is not in training mode.
+
+    transformers itself heeds the wish in training mode alone, and there the base's dropout would be on.
+    """
+    blocks = checkpointed(hf)
+
+    def again(block: Any) -> Callable[..., Any]:
+        forward, checkpoint = block.forward, block._gradient_checkpointing_func
+        # Not reentrant, whatever was asked for: that way the gradients of keys and values before the text would be lost.
+        return lambda *args, **options: checkpoint(partial(forward, **options), *args, use_reentrant=False)
+
+    for block in blocks:
+        block.__dict__["forward"] = again(block)
+    try:
+        yield
+    finally:
+        for block in blocks:
+            del block.__dict__["forward"]
+
+
 def trains_base(model: Model, handle: Handle) -> bool:
     """Whether weights of the base itself are among those that ``handle`` trains."""
     own = {id(p) for p in model.hf.parameters()}
@@ -261,7 +325,8 @@ def training_flops(model: Model, handle: Handle, documents: Sequence[Document]) 
     """Operations of one step over ``documents`` (METHODS: forward 2 N, gradients of the activations 2 N, per token).
 
     Attention and the head at the answers' positions cost twice their forward again in the backward (attention, a head
-    that is trained) and once (a frozen head); what the method adds it says itself.
+    that is trained) and once (a frozen head); what the method adds it says itself. Blocks that are computed again in the backward
+    cost the base's forward once more.
     """
     tokens = sum(len(d.segment) for d in documents)
     pairs = sum(d.segment.pairs for d in documents)
@@ -271,4 +336,5 @@ def training_flops(model: Model, handle: Handle, documents: Sequence[Document]) 
     )  # fmt: skip
     own = model.hf.get_output_embeddings().weight
     heads = 3 if any(p is own for p in handle.parameters.values()) else 2
-    return 2 * linear + 3 * attention + heads * head + handle.flops(model.shape, tokens)
+    again = linear + attention if checkpointed(model.hf) else 0.0
+    return 2 * linear + 3 * attention + heads * head + again + handle.flops(model.shape, tokens)

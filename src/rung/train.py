@@ -55,13 +55,16 @@ class Microbatch(Protocol):
     def targets(self) -> int: ...
 
 
+Schedule = Literal["cosine", "wsd", "constant"]  # wsd: constant, then linear over the last fifth
+
+
 @dataclass(frozen=True)
 class Plan:
     """How to step. Learning rates live in the optimisers' groups; the plan scales them from 0 to 1 and back."""
 
     steps: int
     warmup: float = 0.06  # share of the steps; raise it when the first losses jump
-    schedule: Literal["cosine", "wsd", "constant"] = "cosine"  # wsd: constant, then linear over the last fifth
+    schedule: Schedule = "cosine"
     floor: float = 0.0  # the last step's rate as a share of the peak
     clip: float = 1.0  # largest gradient norm; 0 switches clipping off
     evaluate_every: int = 0  # steps; 0: only at the end, if there is something to evaluate

@@ -13,6 +13,8 @@ import torch
 from decoders import gpt2, neox, qwen2
 from every import EVERY, STACKS, config_of, stirred
 from transformers import DynamicCache
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.pytorch_utils import Conv1D
 
 from rung.adapters import attach, attach_folder, save
 from rung.documents import Document, Microbatch
@@ -86,6 +88,37 @@ def test_packed_accumulated_and_checkpointed_are_the_whole(model, handle):
     finally:
         model.hf.gradient_checkpointing_disable()
         model.hf.eval()
+
+
+@everywhere
+def test_finetune_checkpoints_where_the_model_was_asked_to(model, method):
+    """Also where reentrant checkpointing was asked for, in which a soft prompt would get no gradients; dropout stays off."""
+    hf, curves = model.hf, []
+    for module in hf.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.5
+    settings = Hyperparameters(learning_rate=0.01, batch=2, steps=2, precision="float32", evaluations=1)
+    block = next(m for m in hf.modules() if isinstance(m, GradientCheckpointingLayer))
+    seen = []
+    hook = next(m for m in block.modules() if isinstance(m, torch.nn.Linear | Conv1D)).register_forward_pre_hook(
+        lambda *_: seen.append(torch.is_grad_enabled())
+    )
+    for asked in (None, False, True):
+        if asked is not None:
+            hf.activation_checkpointing_enable({"use_reentrant": asked})
+        seen.clear()
+        trained = finetune(model, documents(), config_of(method), settings, evaluate=lambda: 1.0)
+        curves.append(
+            (trained.report.losses, {n: p.detach().clone() for n, p in trained.handle.parameters.items()}, len(seen))
+        )
+        trained.handle.detach()
+        assert not any("forward" in m.__dict__ for m in hf.modules()) and not hf.training
+    hook.remove()
+    for losses, weights, calls in curves[1:]:
+        assert calls > 1.5 * curves[0][2]  # each block's forward a second time
+        assert losses == pytest.approx(curves[0][0], rel=1e-5)
+        for name, p in curves[0][1].items():
+            torch.testing.assert_close(weights[name], p, atol=1e-4, rtol=1e-3, msg=name)
 
 
 @everywhere
