@@ -74,7 +74,49 @@ def test_what_is_wrong_is_said(http, path, body, param) -> None:
     assert (error["param"] or "").split(".")[0] == (param or (error["param"] or "").split(".")[0])
 
 
+@pytest.mark.parametrize(
+    ("more", "param", "said"),
+    [
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+         "messages.0.content.0.type", "Input should be 'text'"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages.0.content", "valid string"),
+        ({"messages": [{"role": "user"}]}, "messages.0.content", "Field required"),
+        ({"stop": ""}, "stop", "at least 1 character"),
+        ({"stop": ["a", ""]}, "stop.1", "at least 1 character"),
+        ({"response_format": {"type": "json_schema"}}, "response_format", "response_format: json_schema belongs"),
+        ({"tools": [{"type": "function"}]}, "tools", "tools is not done by this server; leave it out"),
+        ({"presence_penalty": 0.5}, "presence_penalty", "leave it out"),
+        ({"structured_outputs": {"choice": ["a"]}, "response_format": {"type": "json_object"}}, "structured_outputs",
+         "one shape"),
+    ],
+)  # fmt: skip
+def test_the_field_that_is_wrong_is_named_as_it_was_sent(http, more, param, said) -> None:
+    body = {"model": "fake", "messages": [{"role": "user", "content": "x"}], "max_tokens": 2, **more}
+    error = refused(http.post("/v1/chat/completions", json=body), 400)
+    assert error["param"] == param
+    assert said in error["message"]
+
+
+def test_a_body_that_is_no_json_object_is_told_so(http) -> None:
+    for sent in ({"content": b"model=fake"}, {"data": {"model": "fake"}}, {"json": ["fake"]}, {"content": b""}):
+        error = refused(http.post("/v1/completions", **sent), 400)
+        assert error["code"] == "invalid_json"
+        assert "application/json" in error["message"]
+
+
+def test_a_schema_that_asks_for_too_much_is_refused_and_no_broken_json_is_given(http) -> None:
+    shape = {
+        "type": "json_schema",
+        "json_schema": {"name": "a", "schema": {"type": "array", "items": {"const": 1}, "minItems": 100_000}},
+    }
+    body = {"model": "fake", "prompt": "x", "max_tokens": 20, "response_format": shape}
+    assert "more than its grammar can follow" in refused(http.post("/v1/completions", json=body), 400)["message"]
+    shape["json_schema"]["schema"] = {"type": "string", "pattern": "(?=a)b"}
+    assert "look-around" in refused(http.post("/v1/completions", json=body), 400)["message"]
+
+
 def test_what_is_no_request_is_refused_in_the_same_form(http) -> None:
+    assert "/v1/chat/completions" in refused(http.get("/nowhere"), 404)["message"]
     assert refused(http.get("/nowhere"), 404)["code"] == "unknown_url"
     assert refused(http.post("/v1/completions/", json={}), 404)["code"] == "unknown_url"  # and no redirect
     assert refused(http.get("/v1/completions"), 405)["code"] == "method_not_allowed"

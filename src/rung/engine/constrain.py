@@ -115,6 +115,12 @@ class JsonGuide:
 
     def advance(self, token: int) -> None:
         self._matcher.consume_token(token)
+        if self._matcher.is_error():  # its limits: a schema that asks for very much at once
+            reason = self._matcher.get_error().splitlines()[0]
+            raise ModelError(
+                f"the JSON schema asks for more than its grammar can follow: {reason}; simplify the schema",
+                zh=f"该 JSON schema 的要求超出了语法解析的限度：{reason}；请简化 schema",
+            )
         self.done = token in self._stops or self._matcher.is_stopped()
 
 
@@ -140,9 +146,10 @@ def _matcher(tokenizer: LLTokenizer, schema: str) -> LLMatcher:
     except ValueError as error:
         reason = str(error)
     if reason:
+        reason = " ".join(reason.split())[:300]  # of a pattern: what it is, and then what is wrong with it
         raise ModelError(
-            f"the JSON schema cannot be compiled into a constraint: {reason.splitlines()[0]}; simplify the schema, "
-            "or set decoding.constrain to false",
-            zh=f"无法把该 JSON schema 编译为约束：{reason.splitlines()[0]}；请简化 schema，或关闭 decoding.constrain",
+            f"the JSON schema cannot be compiled into a constraint: {reason}; simplify the schema, "
+            "or do without it (in an adaptation: decoding.constrain false)",
+            zh=f"无法把该 JSON schema 编译为约束：{reason}；请简化 schema，或不用它（在适配中：decoding.constrain 设为 false）",
         )
     return matcher

@@ -31,9 +31,8 @@ def common(service: Service, body: Common, lane: str) -> Asked:
     most = service.limits.tokens
     given = getattr(body, "max_completion_tokens", None) or body.max_tokens
     if most is not None and given is not None and given > most:
-        raise ApiError(
-            400, f"max_tokens is {given}; this server writes at most {most}", param="max_tokens", code="invalid_value"
-        )
+        name = "max_completion_tokens" if getattr(body, "max_completion_tokens", None) else "max_tokens"
+        raise ApiError(400, f"{name} is {given}; this server writes at most {most}", param=name, code="invalid_value")
     if body.stream_options is not None and not body.stream:
         raise ApiError(400, "stream_options is for streams", param="stream_options", code="invalid_value")
     return Asked(
@@ -45,6 +44,11 @@ def common(service: Service, body: Common, lane: str) -> Asked:
 def constraint(body: Common) -> Constraint | None:
     """What the answer has to be, by ``response_format`` or ``structured_outputs``."""
     shape, structured = body.response_format, body.structured_outputs
+    if structured is not None and shape is not None and shape.type != "text":
+        raise ApiError(
+            400, "an answer has one shape: give response_format or structured_outputs", param="structured_outputs",
+            code="invalid_value",
+        )  # fmt: skip
     if structured is not None:
         if (structured.choice is None) == (structured.json_ is None):
             raise ApiError(
@@ -56,15 +60,15 @@ def constraint(body: Common) -> Constraint | None:
     return Constraint.json(shape.json_schema.schema_ if shape.json_schema is not None else {"type": "object"})
 
 
-def prompts_of(service: Service, prompt: Any, lane: str) -> list[str | list[int]]:
-    """The inputs of a body: one or several, texts or (for the base) tokens."""
+def prompts_of(service: Service, prompt: Any, lane: str, param: str = "prompt") -> list[str | list[int]]:
+    """The inputs of a body, its field ``param``: one or several, texts or (for the base) tokens."""
     if isinstance(prompt, str):
         return [prompt]
     several = prompt if prompt and isinstance(prompt[0], str | list) else [prompt]
     if isinstance(several[0], list):
         if lane != BASE:
-            raise ApiError(400, "an adaptation reads texts, not tokens", param="prompt", code="invalid_value")
+            raise ApiError(400, "an adaptation reads texts, not tokens", param=param, code="invalid_value")
         if any(token >= service.model.shape.vocabulary for each in several for token in each):
             most = service.model.shape.vocabulary
-            raise ApiError(400, f"a token is beyond the vocabulary of {most}", param="prompt", code="invalid_value")
+            raise ApiError(400, f"a token is beyond the vocabulary of {most}", param=param, code="invalid_value")
     return several

@@ -20,6 +20,9 @@ Seed = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
 Stop = Annotated[str, Field(min_length=1, max_length=1000)]
 Stops = Stop | Annotated[list[Stop], Field(max_length=16)]
 TokenIds = Annotated[list[Annotated[int, Field(ge=0, lt=1 << 31)]], Field(max_length=1 << 20)]
+UNDONE = frozenset({  # fields of the API that have no value here but the one that changes nothing
+    "presence_penalty", "frequency_penalty", "logit_bias", "best_of", "suffix", "tools", "tool_choice", "modalities",
+})  # fmt: skip
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,9 +12,18 @@ from prometheus_client import Counter
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from rung.serve.bodies import UNDONE
 from rung.types import UserError
 
 log = logging.getLogger("rung.serve")
+NO_OBJECT = ("json_invalid", "missing", "model_attributes_type")
+HTTP = {
+    404: (
+        "unknown_url",
+        "nothing is here; there are /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models",
+    ),
+    405: ("method_not_allowed", "this address is asked by another method"),
+}
 KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
@@ -43,8 +53,8 @@ def as_api_error(error: Exception) -> ApiError:
     if isinstance(error, UserError):
         return ApiError(400, str(error), code="invalid_value")
     if isinstance(error, HTTPException):
-        code = {404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code)
-        return ApiError(error.status_code, str(error.detail), code=code, headers=dict(error.headers or {}))
+        code, said = HTTP.get(error.status_code, (None, str(error.detail)))
+        return ApiError(error.status_code, said, code=code, headers=dict(error.headers or {}))
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     log.error("a request failed", exc_info=error)
@@ -53,16 +63,41 @@ def as_api_error(error: Exception) -> ApiError:
 
 def _invalid(error: RequestValidationError) -> ApiError:
     """The first thing that is wrong with a body, without what the client sent."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-    if first["type"] in ("json_invalid", "missing") and not place.strip("0123456789"):
+    place, first = _first(error)
+    said = first["msg"].removeprefix("Value error, ")[:500]
+    if not place and first["type"] in NO_OBJECT:
         return ApiError(
-            400, "the body is not valid JSON; send an object, with Content-Type: application/json", code="invalid_json"
+            400, "the body is no JSON object; send one, with Content-Type: application/json", code="invalid_json"
         )
     if first["type"] == "extra_forbidden":
         return ApiError(400, f"unknown parameter: {place[:100]!r}", param=place[:100], code="unknown_parameter")
-    told = f"{place[:200]}: {first['msg'][:500]}" if place else first["msg"].removeprefix("Value error, ")[:500]
-    return ApiError(400, told, param=place[:200] or None, code="invalid_value")
+    field = place.partition(".")[0]
+    if field in UNDONE:
+        return ApiError(400, f"{field} is not done by this server; leave it out", param=field, code="unsupported")
+    return ApiError(400, f"{place[:200]}: {said}" if place else said, param=place[:200] or None, code="invalid_value")
+
+
+def _first(error: RequestValidationError) -> tuple[str, Any]:
+    """The first complaint and its place; of the alternatives of a field, the one that fits what was sent furthest."""
+    found = [(_place(each, error.body), each) for each in error.errors()]
+    field = found[0][0][:1]
+    place, first = max((pair for pair in found if pair[0][:1] == field), key=lambda pair: len(pair[0]))
+    return ".".join(map(str, place)), first
+
+
+def _place(complaint: Mapping[str, Any], body: Any) -> list[str | int]:
+    """The keys and indices that lead there; pydantic's names of alternatives, which stand between them, left out."""
+    place: list[str | int] = []
+    at = body
+    for part in complaint["loc"][1:]:
+        if isinstance(at, dict) and (part in at or (complaint["type"] == "missing" and part == complaint["loc"][-1])):
+            at = at.get(part)
+        elif isinstance(at, list) and isinstance(part, int) and part < len(at):
+            at = at[part]
+        else:
+            continue
+        place.append(part)
+    return place
 
 
 def install(app: FastAPI, refused: Counter) -> None:

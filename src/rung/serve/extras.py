@@ -72,7 +72,7 @@ async def echoed(service: Service, body: CompletionBody, asked: Sequence[Asked],
 async def embedded(service: Service, body: EmbeddingBody, lane: str) -> Response:
     """Embeddings of texts (or, of the base, of tokens)."""
     model, many = service.model, service.worker.many
-    inputs = prompts_of(service, body.input, lane)
+    inputs = prompts_of(service, body.input, lane, "input")
     width = model.shape.hidden
     if body.dimensions not in (None, width):
         raise ApiError(
