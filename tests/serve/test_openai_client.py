@@ -131,8 +131,20 @@ def test_log_probabilities_of_written_tokens_and_of_the_prompt(client, alone) ->
         assert echo.logprobs.token_logprobs[0] is None
         assert math.fsum(echo.logprobs.token_logprobs[1:]) == pytest.approx(scores, abs=1e-3)
     assert len(set(echoes[1].logprobs.tokens[-3:])) == 3  # the bytes of 好, told apart
+    assert echoes[1].logprobs.text_offset[-7:] == [0, 1, 2, 3, 4, 4, 4]  # BOS before them is no part of the text
     more = client.completions.create(model="fake", prompt="red", max_tokens=2, temperature=0, echo=True, logprobs=0)
     assert len(more.choices[0].logprobs.tokens) == len(alone.encode("red")) + 2
+
+
+def test_tokens_begin_where_the_text_has_them_whole_or_streamed(client) -> None:
+    for seed in range(5):
+        asked = {"model": "fake", "prompt": "red", "max_tokens": 20, "seed": seed, "logprobs": 0}
+        whole = client.completions.create(**asked).choices[0]
+        logs = whole.logprobs
+        for token, at in zip(logs.tokens, logs.text_offset, strict=True):
+            assert token.startswith("bytes:") or whole.text[at:].startswith(token)
+        chunks = [c.choices[0].logprobs for c in client.completions.create(**asked, stream=True)]
+        assert [at for chunk in chunks if chunk for at in chunk.text_offset] == logs.text_offset
 
 
 def test_structured_output(client, alone) -> None:
@@ -167,6 +179,9 @@ def test_usage_in_a_stream(client) -> None:
     assert last.usage == client.chat.completions.create(model="texts", messages=user("red")).usage
     assert chunks[0].choices[0].delta.role == "assistant"
     assert chunks[-1].choices[0].finish_reason in ("stop", "length")
+    assert all("usage" in chunk.model_fields_set and chunk.usage is None for chunk in chunks)  # as the API has it
+    without = client.chat.completions.create(model="texts", messages=user("red"), stream=True)
+    assert all("usage" not in chunk.model_fields_set for chunk in without)
 
 
 def test_embeddings(client, alone) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rung.engine.jobs import Token
 from rung.serve.asked import Answer, Ended
-from rung.serve.tokens import Shown
+from rung.serve.tokens import Offsets, Shown
 
 LEAST = -9999.0  # what the API writes for a probability of nothing: JSON has no infinity
 
@@ -52,17 +52,17 @@ def _entry(shown: Shown, token: int, logprob: float) -> dict[str, Any]:
     return {"token": shown.text(token), "logprob": finite(logprob), "bytes": list(shown.bytes(token))}
 
 
-def plain_logprobs(shown: Shown, tokens: Sequence[Token | int], offset: int = 0) -> dict[str, Any]:
-    """Of a completion's tokens; one given as a bare number (the first of an echo) has none."""
+def plain_logprobs(shown: Shown, tokens: Sequence[Token | int], offsets: Offsets | None = None) -> dict[str, Any]:
+    """Of a completion's tokens; one given as a bare number (the first of an echo) has none. ``offsets``: of those before."""
+    offsets = Offsets(shown) if offsets is None else offsets
     told: dict[str, list[Any]] = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
     for token in tokens:
         bare = isinstance(token, int)
-        name = shown.text(token if isinstance(token, int) else token.id)
-        told["tokens"].append(name)
+        number = token if isinstance(token, int) else token.id
+        told["tokens"].append(shown.text(number))
         told["token_logprobs"].append(None if bare else finite(token.logprob))  # type: ignore[union-attr]
         told["top_logprobs"].append(None if bare else {shown.text(i): finite(v) for i, v in token.tops})  # type: ignore[union-attr]
-        told["text_offset"].append(offset)
-        offset += len(name)
+        told["text_offset"].append(offsets.next(number))
     return told
 
 

@@ -12,6 +12,7 @@ from rung.serve.asked import Ended, Piece
 from rung.serve.errors import ApiError, as_api_error
 from rung.serve.service import Dialogue
 from rung.serve.telling import Telling, event
+from rung.serve.tokens import Offsets
 
 T = TypeVar("T")
 DONE = b"data: [DONE]\n\n"
@@ -51,7 +52,7 @@ class Stream(Response):
         self._events = dialogue.events()
         self._ended: dict[int, Ended] = {}
         self._opened: set[int] = set()
-        self._sizes: dict[int, int] = {}
+        self._offsets: dict[int, Offsets] = {}
         self._waiting: tuple[int, Piece | Ended] | None = None
 
     async def first(self) -> None:
@@ -84,9 +85,8 @@ class Stream(Response):
             async for number, found in self._all():
                 for data in self._chunks(number, found):
                     await put(data)
-            options = self.telling.body.stream_options
             ended = [self._ended[i] for i in range(len(self._ended))]
-            if options is not None and options.include_usage:
+            if self.telling.counts:
                 await put(self.telling.closing(ended))
             self.telling.count(ended)
         except Exception as error:  # the status is sent already: the error is an event
@@ -105,10 +105,9 @@ class Stream(Response):
         if isinstance(found, Piece):
             index = number * telling.n + found.choice
             yield from self._open(index)
-            offset = self._sizes.get(index, 0)
-            self._sizes[index] = offset + len(found.text)
+            offsets = self._offsets.setdefault(index, Offsets(telling.service.shown))
             # A label's log-probabilities come with its end.
-            yield telling.chunk(index, found.text, None, telling.logprobs(None, found.tokens or None, offset))
+            yield telling.chunk(index, found.text, None, telling.logprobs(None, found.tokens or None, offsets))
             return
         self._ended[number] = found
         for i, answer in enumerate(found.answers):

@@ -13,6 +13,7 @@ from rung.serve import answers
 from rung.serve.asked import Answer, Ended
 from rung.serve.bodies import Common
 from rung.serve.service import Service
+from rung.serve.tokens import Offsets
 
 
 class Telling:
@@ -37,7 +38,9 @@ class Telling:
             "usage": answers.usage(ended),
         }
 
-    def logprobs(self, answer: Answer | None, tokens: Sequence[Token] | None, offset: int = 0) -> dict[str, Any] | None:
+    def logprobs(
+        self, answer: Answer | None, tokens: Sequence[Token] | None, offsets: Offsets | None = None
+    ) -> dict[str, Any] | None:
         wanted = self.body.logprobs if self.chat else self.body.logprobs is not None  # type: ignore[attr-defined]
         if not wanted:
             return None
@@ -47,7 +50,7 @@ class Telling:
             return None
         if self.chat:
             return answers.chat_logprobs(self.service.shown, tokens)
-        return answers.plain_logprobs(self.service.shown, tokens, offset)
+        return answers.plain_logprobs(self.service.shown, tokens, offsets)
 
     @property
     def tops(self) -> int:
@@ -59,7 +62,7 @@ class Telling:
             choice["delta"] = {} if text is None else {"content": text}
         else:
             choice["text"] = text or ""
-        return event({**self.head("chat.completion.chunk" if self.chat else "text_completion"), "choices": [choice]})
+        return event({**self._chunk_head(), "choices": [choice]})
 
     def opening(self, index: int) -> bytes:
         choice = {
@@ -68,11 +71,19 @@ class Telling:
             "logprobs": None,
             "finish_reason": None,
         }
-        return event({**self.head("chat.completion.chunk"), "choices": [choice]})
+        return event({**self._chunk_head(), "choices": [choice]})
 
     def closing(self, ended: Sequence[Ended]) -> bytes:
-        told = {**self.head("chat.completion.chunk" if self.chat else "text_completion"), "choices": []}
-        return event({**told, "usage": answers.usage(ended)})
+        return event({**self._chunk_head(), "choices": [], "usage": answers.usage(ended)})
+
+    @property
+    def counts(self) -> bool:
+        """Whether a stream ends with its usage; its other chunks then say that they have none, as the API's do."""
+        return self.body.stream_options is not None and self.body.stream_options.include_usage
+
+    def _chunk_head(self) -> dict[str, Any]:
+        head = self.head("chat.completion.chunk" if self.chat else "text_completion")
+        return {**head, "usage": None} if self.counts else head
 
     def first(self) -> None:
         self.service.metrics.first.labels(self.body.model).observe(time.perf_counter() - self.began)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from functools import lru_cache
 from typing import Any
@@ -14,12 +15,12 @@ class Shown:
 
     def __init__(self, tokenizer: Any):
         self.tokenizer = tokenizer
-        self._special = set(tokenizer.all_special_ids)
+        self.special = frozenset(tokenizer.all_special_ids)
         self._bytewise = "ByteLevel" in repr(getattr(tokenizer.backend_tokenizer, "decoder", ""))
 
     def bytes(self, token: int) -> bytes:
         name = self.tokenizer.convert_ids_to_tokens(token)
-        if name is None or token in self._special:
+        if name is None or token in self.special:
             return (name or "").encode()
         table = _table()
         if self._bytewise and all(c in table for c in name):
@@ -41,6 +42,23 @@ class Shown:
             return raw.decode()
         except UnicodeDecodeError:
             return "bytes:" + "".join(f"\\x{b:02x}" for b in raw)
+
+
+class Offsets:
+    """Where tokens begin in the text that they make, one after another; within a character: where that begins."""
+
+    def __init__(self, shown: Shown):
+        self.shown, self.at = shown, 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def next(self, token: int) -> int:
+        """Of this token; special ones are no part of the text."""
+        raw = b"" if token in self.shown.special else self.shown.bytes(token)
+        begins = self._decoder.decode(raw[:1])  # also what its first byte shows to be broken before it
+        whole = raw and not self._decoder.getstate()[0]
+        at = self.at + len(begins) - bool(whole)
+        self.at += len(begins + self._decoder.decode(raw[1:]))
+        return at
 
 
 @lru_cache(maxsize=1)
