@@ -29,6 +29,8 @@ def test_each_recipe_is_a_plan_with_controls() -> None:
     ("given", "message"),
     [
         (("lora", "sft+lora", None), "leave out --rungs"),
+        ((" , ", None, None), r"--rungs names no rung\. The rungs are: majority, .*, full; without --rungs all"),
+        (("", None, None), "--rungs names no rung"),
         (
             (None, "sft-lora", None),
             r"'sft-lora'\. Did you mean sft\+lora\? The recipes are: sft\+qlora \(little memory",

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from rung.evaluate.general_text import find_texts
-from rung.ladder.rungs import choose
+from rung.ladder.rungs import LADDER, choose
 from rung.rungs import Rung
 from rung.types import DataError, UserError
 
@@ -42,9 +42,15 @@ RECIPES: Mapping[str, Recipe] = {
 
 
 def plan(rungs: str | None, recipe: str | None, domain: Path | None) -> list[Rung]:
-    """The rungs of ``--recipe``, else those of ``--rungs``; :class:`UserError` where the two do not go together."""
+    """The rungs of ``--recipe``, else those of ``--rungs``; :class:`UserError` where the two do not go together, or name none."""
     if recipe is None:
-        return choose(rungs)
+        chosen, known = choose(rungs), ", ".join(rung.name for rung in LADDER)
+        if not chosen:
+            raise UserError(
+                f"--rungs names no rung. The rungs are: {known}; without --rungs all of them are climbed",
+                zh=f"--rungs 没有指定任何方法。可选：{known}；不加 --rungs 则全部攀登",
+            )
+        return chosen
     if rungs is not None:
         raise UserError(
             "--recipe names the rungs itself: leave out --rungs, or leave out --recipe",
