@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from rung import cli
+from rung.adapters import LoraConfig
 from rung.engine import Model
 from rung.export import targets
 from rung.types import Adaptation, ModelRef
@@ -68,6 +69,18 @@ def test_a_file_to_check_on_and_a_form_that_differs(
     monkeypatch.setitem(targets.TARGETS, "prompt", replace(targets.TARGETS["prompt"], load=shifted))
     done = rung(folder, "--to", "prompt", "--out", tmp_path / "out")
     assert done.status == 1 and "answers and 0 prompts differ" in done.err and (tmp_path / "out" / "README.md").exists()
+
+
+def test_words_without_their_weights_are_not_told_to_be_checked(
+    rung: Any, model: Model, made: Make, tmp_path: Path
+) -> None:
+    made(model, LoraConfig(rank=4))
+    file = tmp_path / "more.csv"
+    file.write_text("text,label\nturn here,left\nthere,right\n")
+    done = rung(tmp_path / "run" / "adaptations" / "thing", "--to", "prompt", "--check", file)
+    assert done.status == 0
+    assert "not checked: these are its words alone" in done.err
+    assert "no examples" not in done.err
 
 
 def test_mistakes_are_told_before_a_model_is_loaded(rung: Any, model: Model, made: Make, tmp_path: Path) -> None:

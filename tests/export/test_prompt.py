@@ -95,7 +95,10 @@ def test_the_prompt_of_trained_weights_says_that_they_are_missing(
 
     _, _, check = exported(model, made(model, LoraConfig(rank=4)), tmp_path / "out", examples)
     assert check is None
-    assert "weights that were trained with this prompt are not here" in (tmp_path / "out" / "README.md").read_text()
+    said = (tmp_path / "out" / "README.md").read_text()
+    assert "weights that were trained with this prompt are not here" in said
+    assert "vllm serve" not in said  # the bare base answers otherwise
+    assert "--check FILE" not in said  # it would check nothing
 
 
 class Server:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,10 @@ from rung.cli.options import (
     show_json,
     speak,
 )
+
+
+if TYPE_CHECKING:
+    from rung.export import Exported
 
 
 @app.command()
@@ -61,7 +65,7 @@ def export(
         show_json(done.as_json())
     else:
         typer.echo(str(done.folder))
-        say(language, *_found(done.check))
+        say(language, *_found(done))
     if done.check is not None and not done.check.equal:
         raise typer.Exit(1)
 
@@ -72,11 +76,15 @@ def _default(adaptation: Path, to: str) -> Path:
     return run / "exports" / f"{whole.name}-{to}"
 
 
-def _found(check: object) -> tuple[str, str]:
+def _found(done: Exported) -> tuple[str, str]:
     """The check in a sentence."""
-    from rung.export import Check
-
-    if not isinstance(check, Check):
+    check = done.check
+    if done.words_only:
+        return (
+            "not checked: these are its words alone, without the weights that were trained with them",
+            "没有检查：这里只有提示文本，不含与之一同训练的权重",
+        )
+    if check is None:
         return (
             "not checked: there are no examples to check it on; type --check FILE",
             "没有检查：没有可用的样本；请用 --check 文件",

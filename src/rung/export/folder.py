@@ -27,11 +27,15 @@ MARK, VERSION = "export.json", 1
 
 @dataclass(frozen=True)
 class Exported:
-    """Where it lies, and what the check found; ``check`` None: it was not checked."""
+    """Where it lies, and what the check found; ``check`` None: it was not checked.
+
+    words_only: the prompt without the weights that were trained with it, which nothing can be checked against.
+    """
 
     folder: Path
     to: str
     check: Check | None
+    words_only: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {"folder": str(self.folder), "to": self.to, "check": self.check and self.check.as_json()}
@@ -56,10 +60,8 @@ def export(
         if target.base and with_base and not base.on_hub(model):
             base.copy(base.folder_of(model), fresh / base.BASE)
         target.write(made, model, fresh)
-        alone = (
-            trained_by(made) is not None and to == "prompt"
-        )  # without its weights there is nothing to hold it against
-        check = None if examples is None or alone else compare(whole, model, prompt, target, fresh, examples)
+        words_only = trained_by(made) is not None and to == "prompt"
+        check = None if examples is None or words_only else compare(whole, model, prompt, target, fresh, examples)
         body = {
             "version": VERSION,
             "to": to,
@@ -71,7 +73,7 @@ def export(
         }
         (fresh / MARK).write_text(json.dumps(body, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         (fresh / "README.md").write_text(readme(made, model, to, fresh, prompt, check, language), encoding="utf-8")
-    return Exported(out, to, check)
+    return Exported(out, to, check, words_only)
 
 
 def _refuse_to_replace(out: Path) -> None:

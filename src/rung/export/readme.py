@@ -148,14 +148,15 @@ def _serve_merged(page: Page) -> list[str]:
 
 
 def _serve_prompt(page: Page) -> list[str]:
-    warning = ""
-    if page.made.adapter is not None:
-        warning = page.say(
-            "**The weights that were trained with this prompt are not here**: on the bare base it answers otherwise. "
-            "Give it to a server that has them.",
-            "**与此提示一同训练的权重不在这里**：只用基座模型时回答会不同。请用在已加载这些权重的服务器上。",
-        )
-    return [warning, _vllm(page, page.base, "--served-model-name", page.name)]
+    if trained_by(page.made) is not None:
+        return [
+            page.say(
+                "**The weights that were trained with this prompt are not here**: on the bare base it answers otherwise. "
+                "Give it to a server that has them.",
+                "**与此提示一同训练的权重不在这里**：只用基座模型时回答会不同。请用在已加载这些权重的服务器上。",
+            )
+        ]
+    return [_vllm(page, page.base, "--served-model-name", page.name)]
 
 
 SERVE: dict[str, Callable[[Page], list[str]]] = {
@@ -173,6 +174,11 @@ def _asking(page: Page) -> list[str]:
 
 
 def _checked(page: Page, check: Check | None) -> str:
+    if page.to == "prompt" and trained_by(page.made) is not None:
+        return page.say(
+            "There is none: without the trained weights it answers otherwise.",
+            "无从检查：没有训练出的权重，回答本就不同。",
+        )
     if check is None:
         return page.say(
             "It was not checked: type `rung export ... --check FILE` with labelled examples.",

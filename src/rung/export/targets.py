@@ -80,7 +80,11 @@ def refuse(made: Adaptation, to: str) -> None:
     if method is None:
         en, zh = "it has no weights of its own", "它没有自己的权重"
     elif others:
-        en, zh = f"{_names(to)} has no place for what {method} trains", f"{_names(to)} 无法容纳 {method} 训练出的内容"
+        have = "have" if to == "merged" else "has"
+        en, zh = (
+            f"{_names(to)} {have} no place for what {method} trains",
+            f"{_names(to)} 无法容纳 {method} 训练出的内容",
+        )
     else:
         en, zh = f"no other program knows what {method} trains", f"没有别的程序认识 {method} 训练出的内容"
     instead = f"type --to {' or --to '.join(others)}" if others else "serve it with rung serve"
