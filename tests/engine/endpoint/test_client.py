@@ -119,7 +119,15 @@ def test_a_name_that_is_not_there_is_told_with_those_that_are(served: Any) -> No
 
 def test_where_nothing_listens_the_error_says_so() -> None:
     model = load_model("openai:x", base_url="http://127.0.0.1:9/v1", options=replace(QUICK, attempts=2))
-    with pytest.raises(EndpointError, match="the connection failed"):
+    with pytest.raises(EndpointError, match="the connection failed") as error:
+        model.generate(["x"], Decoding())
+    assert "ends with" not in str(error.value)  # the list of models was asked for: there is no prompt
+
+
+def test_a_base_url_without_its_end_is_told(served: Any) -> None:
+    server, _ = served()
+    model = load_model("openai:orders", base_url=server.url.removesuffix("/v1"), options=replace(QUICK, attempts=2))
+    with pytest.raises(EndpointError, match=f"--base-url {server.url}"):
         model.generate(["x"], Decoding())
 
 

@@ -224,7 +224,13 @@ def _nothing(client: Client, known: dict[str, dict[str, Any]], last: str) -> End
             f"{url} has no model {name!r}; did you mean {near[0]}? It has {some}",
             zh=f"{url} 没有模型 {name!r}；是否想写 {near[0]}？可用的有：{some}",
         )
+    hint, hint_zh = "", ""
+    if not url.endswith("/v1"):
+        hint, hint_zh = (
+            f"; most base URLs end with /v1: --base-url {url}/v1",
+            f"；接口地址大多以 /v1 结尾：--base-url {url}/v1",
+        )
     return EndpointError(
-        f"{url} offers neither /completions nor /chat/completions for {name} ({last})",
-        zh=f"{url} 对 {name} 既不提供 /completions 也不提供 /chat/completions（{last}）",
+        f"{url} offers neither /completions nor /chat/completions for {name} ({last}){hint}",
+        zh=f"{url} 对 {name} 既不提供 /completions 也不提供 /chat/completions（{last}）{hint_zh}",
     )

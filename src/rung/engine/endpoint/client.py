@@ -177,11 +177,12 @@ class Client:
         what = self._scrubbed(found.what)
         if found.asked is not None and found.asked > LONGEST_ASKED:
             what += f", and asks to wait {found.asked:.0f} s"
+        call, call_zh = (f". The prompt ends with {head!r}", f"。提示的结尾是 {head!r}") if head else ("", "")
         return EndpointError(
             f"{self.address.base_url}{request.path} did not answer for {self.address.name} in {attempts} attempts, "
-            f"the last one: {what}. The prompt ends with {head!r}. What was answered is kept; the same command goes on",
-            zh=f"{self.address.base_url}{request.path} 对 {self.address.name} 的请求尝试 {attempts} 次仍无应答，最后一次：{what}。"
-            f"提示的结尾是 {head!r}。已得到的回答都已保存；再次运行同一条命令会继续",
+            f"the last one: {what}{call}. What was answered is kept; the same command goes on",
+            zh=f"{self.address.base_url}{request.path} 对 {self.address.name} 的请求尝试 {attempts} 次仍无应答，最后一次：{what}"
+            f"{call_zh}。已得到的回答都已保存；再次运行同一条命令会继续",
         )
 
     def _scrubbed(self, text: str) -> str:
