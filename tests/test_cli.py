@@ -153,7 +153,7 @@ def test_report(rung: Run, climbed: tuple[Path, Path], lang: str) -> None:
 MISTAKES = [
     (("climb", "{csv}", "--rungs", "zero-shoot"), "Did you mean zero-shot?", "是否想写 zero-shot"),
     (("climb", "{csv}", "--metric", "acuracy"), "accuracy", "accuracy"),
-    (("climb", "{csv}", "--budget", "soon"), "type 90s, 10m, 2h or 500ktokens", "看不懂预算"),
+    (("climb", "{csv}", "--budget", "soon"), "type 90s, 10m, 2h, 500ktokens or", "看不懂预算"),
     (("climb", "{csv}", "--model", "./nowhere"), "no model folder", "没有模型文件夹"),
     (("climb", "{yaml}"), "metric", "metric"),
     (("climb",), "give a file of examples", "请给出数据文件"),

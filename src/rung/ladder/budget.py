@@ -50,8 +50,8 @@ class Budget:
                     )
             else:
                 raise UserError(
-                    f"the budget {part!r} is not understood: type 90s, 10m, 2h or 500ktokens",
-                    zh=f"看不懂预算 {part!r}：可写 90s、10m、2h 或 500ktokens",
+                    f"the budget {part!r} is not understood: type 90s, 10m, 2h, 500ktokens or $3",
+                    zh=f"看不懂预算 {part!r}：可写 90s、10m、2h、500ktokens 或 $3",
                 )
         return budget
 
