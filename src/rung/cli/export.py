@@ -22,7 +22,6 @@ from rung.cli.options import (
     speak,
 )
 
-
 if TYPE_CHECKING:
     from rung.export import Exported
 
