@@ -105,7 +105,9 @@ def test_a_token_is_of_one_session(browser: Any):
     first = browser.csrf()
     browser.cookies.clear()
     assert browser.csrf() != first
-    assert browser.post("/language", data={"csrf": first}, headers={"origin": HERE}).status_code == 403
+    answer = browser.post("/language", data={"csrf": first}, headers={"origin": HERE, "accept-language": "zh"})
+    assert answer.status_code == 403
+    assert "表单不属于当前会话" in answer.text
 
 
 def test_the_session_stays_on_this_site_and_out_of_scripts(browser: Any):
@@ -178,7 +180,9 @@ def test_more_than_is_allowed_is_refused_whatever_it_claims(
     open_browser: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, runs: Path
 ):
     browser = open_browser(upload_bytes=20_000)
-    assert browser.submit("/data", csv(text=CSV * 40)).status_code == 413
+    refused = browser.submit("/data", csv(text=CSV * 40))
+    assert refused.status_code == 413
+    assert "MiB at once; rung ui --upload" in refused.text
     boundary = b"--b\r\ncontent-disposition: form-data; name=files; filename=a.csv\r\n\r\n"
 
     def body() -> Any:  # in pieces, without a length

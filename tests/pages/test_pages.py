@@ -62,8 +62,12 @@ def test_the_language_is_the_browsers_until_one_is_chosen_and_then_remembered(br
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/data", "/runs/orders-1/examples?b=zero-shot", "/runs/orders-1/rate", "/runs/none"]
-)
+    "path",
+    [
+        "/", "/data", "/runs/orders-1/examples?b=zero-shot", "/runs/orders-1/rate", "/runs/none", "/nowhere", "/climb",
+        "/runs/orders-1?power=much",
+    ],
+)  # fmt: skip
 def test_each_language_is_whole(browser: Any, path: str, text_of: Any):
     english = text_of(browser.get(path).text).replace("中文", "")
     assert not re.search("[一-鿿]", english)
@@ -182,6 +186,19 @@ def test_the_form_becomes_the_command(browser: Any, runs: Path):
             arguments_of(form(**{"model": "fake", "rungs": "tfidf", **wrong}), upload, ("fake",), "en")  # type: ignore[arg-type]
 
 
+def test_a_budget_in_money_is_for_a_model_with_a_price(browser: Any, runs: Path):
+    bring(browser, "customer_service.csv")
+    (folder,) = (runs / "uploads").iterdir()
+    upload = SimpleNamespace(yaml=folder / "task.yaml")
+    priced = "openai:gpt-4o-mini@https://api.openai.com/v1"
+    models = (priced, "fake", "openai:other@https://api.example.com/v1")
+    words = arguments_of(form(model=priced, rungs="zero-shot", budget="$3"), upload, models, "en")  # type: ignore[arg-type]
+    assert words[words.index("--budget") + 1] == "$3"
+    for model in models[1:]:
+        with pytest.raises(UserError, match="needs a price"):
+            arguments_of(form(model=model, rungs="zero-shot", budget="$3"), upload, models, "en")  # type: ignore[arg-type]
+
+
 def wait_for(what: Any) -> None:
     end = time.monotonic() + 20
     while not what():
@@ -276,6 +293,17 @@ def test_totals_are_build_and_requests_cheapest_first(browser: Any, run: Run):
     for build, one, name in found:
         assert float(build) == rows[name]["build_flops"]
         assert float(one) == (rows[name]["flops_per_request"] or 0)
+
+
+def test_where_operations_are_not_known_the_page_says_so(browser: Any, run: Run, text_of: Any):
+    result = json.loads((run.folder / "result.json").read_text(encoding="utf-8"))
+    for row in result["rungs"]:
+        if row["cost"]:
+            row["cost"] |= {"build_flops": None, "flops_per_request": None}  # as behind an endpoint
+    (run.folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    said = text_of(browser.get("/runs/orders-1").text)
+    assert "Operations are not known behind an endpoint" in said
+    assert "Nothing was measured" not in said
 
 
 def test_the_report_is_kept_as_a_file(browser: Any):

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -14,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from rung.pages import climb as climbing
 from rung.pages import compare, data, examples, home, playground, rate, run
 from rung.pages.form import Posted, field
-from rung.pages.guard import Guard, cookie_of, new_session
+from rung.pages.guard import Guard, Refused, cookie_of, new_session
 from rung.pages.process import Climbs
 from rung.pages.runs import NotFound
 from rung.pages.settings import Settings
@@ -24,6 +25,10 @@ from rung.types import UserError
 
 STATIC = Path(__file__).parent / "static"
 YEAR = 365 * 24 * 3600
+SAID = {
+    404: ("there is no such page", "没有这个页面"),
+    405: ("this page takes no such request", "此页面不接受这种请求"),
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -36,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.add_exception_handler(UserError, _mistake)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _unreadable)
     for part in (home, data, climbing, run, examples, playground, compare, rate):
         app.include_router(part.router)
     css = (files("rung.report") / "report.css").read_text(encoding="utf-8")
@@ -87,6 +93,18 @@ def _mistake(request: Request, error: Exception) -> Response:
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    en, zh = SAID.get(error.status_code, (error.detail, error.detail))
+    if isinstance(error, Refused):
+        en, zh = error.detail, error.zh
+    return _told(request, error.status_code, en, zh)
+
+
+def _unreadable(request: Request, error: Exception) -> Response:
+    return _told(request, 400, "something in this address is missing or wrong", "网址里缺少内容，或有写错的地方")
+
+
+def _told(request: Request, status: int, en: str, zh: str) -> Response:
+    """A page for people, a line for programs."""
     if "text/html" in request.headers.get("accept", ""):
-        return page(request, "problem.html.j2", error.status_code, message=error.detail)
-    return PlainTextResponse(f"{error.detail}\n", error.status_code)
+        return page(request, "problem.html.j2", status, message=zh if language_of(request) == "zh" else en)
+    return PlainTextResponse(f"{en}\n", status)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
+from rung.engine.endpoint import Address, price_of
 from rung.ladder import LADDER, Budget, choose
 from rung.pages.data import as_number
 from rung.pages.form import Posted, field, fields
@@ -65,11 +66,17 @@ def arguments_of(form: FormData, upload: Upload, models: tuple[str, ...], langua
             )
         words += ["--target", f"{number:g}"]
     if budget := field(form, "budget"):
-        Budget.parse(budget)
+        check_budget(budget, model)
         words += ["--budget", budget]
     if field(form, "all"):
         words.append("--all")
     return [*words, "--lang", language]
+
+
+def check_budget(text: str, model: str) -> None:
+    """UserError for a budget that cannot be read, or one in money for a model without a price."""
+    known = price_of(Address.parse(model)) if model.startswith("openai:") else None
+    Budget.parse(text, price=known.of(5e5, 5e5) if known else 0.0)
 
 
 def unfit(found: Inspection) -> dict[str, Mapping[str, str]]:

@@ -10,9 +10,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 
-from rung.pages.guard import same, sign
+from rung.pages.guard import Refused, same, sign
 
 MOST_FILES = 8
 
@@ -27,7 +26,10 @@ async def posted(request: Request) -> AsyncIterator[FormData]:
     async with request.form(max_files=MOST_FILES, max_fields=500) as form:
         given = form.get("csrf")
         if not isinstance(given, str) or not same(given, csrf_of(request)):
-            raise HTTPException(403, "the form is not of this session: reload the page and send it again")
+            raise Refused(
+                403, "the form is not of this session: reload the page and send it again",
+                "表单不属于当前会话：请刷新页面后重新提交",
+            )  # fmt: skip
         yield form
 
 

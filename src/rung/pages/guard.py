@@ -39,6 +39,14 @@ HEADERS = {
 }
 
 
+class Refused(HTTPException):
+    """A refusal, said in both languages."""
+
+    def __init__(self, status: int, en: str, zh: str):
+        super().__init__(status, en)
+        self.zh = zh
+
+
 class Guard:
     """ASGI: lets a request through to ``app``, or answers it."""
 
@@ -98,7 +106,13 @@ class Guard:
             message = await receive()
             read += len(message.get("body", b""))
             if read > most or (claimed.isdigit() and int(claimed) > most):
-                raise HTTPException(413, f"more than {most} bytes")
+                size = f"{most / 2**20:.3g} MiB"
+                more, more_zh = (
+                    ("; rung ui --upload MIB takes more", "；可用 rung ui --upload 放宽")
+                    if most != FORM_BYTES
+                    else ("", "")
+                )
+                raise Refused(413, f"more than {size} at once{more}", f"一次超过了 {size}{more_zh}")
             return message
 
         return counted

@@ -10,8 +10,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from rung.ladder import Budget, Progress
+from rung.ladder import Progress
 from rung.ladder.result import EMPTY
+from rung.pages.climb import check_budget
 from rung.pages.form import Posted, field
 from rung.pages.runs import Run, find_run
 from rung.pages.view import language_of, page, text_of
@@ -65,7 +66,8 @@ def stop(request: Request, name: str, form: Posted) -> Response:
 def go_on(request: Request, name: str, form: Posted) -> Response:
     """The same command again; a budget counts what was spent before."""
     run, budget = find_run(request.app.state.settings.runs, name), field(form, "budget")
-    Budget.parse(budget)
+    arguments = run.launch["arguments"] if run.launch else []
+    check_budget(budget, arguments[arguments.index("--model") + 1] if "--model" in arguments else "")
     request.app.state.climbs.go_on(run, budget)
     return _back(name)
 

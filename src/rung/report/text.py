@@ -44,6 +44,7 @@ METRICS: dict[str, Pair] = {
     "chrf": ("chrF", "chrF"),
     "rouge-l": ("ROUGE-L", "ROUGE-L"),
     "bleu": ("BLEU", "BLEU"),
+    "preference-accuracy": ("preference accuracy", "偏好准确率"),
 }
 KINDS: dict[str, Pair] = {
     "classify": ("classification", "分类"),
