@@ -81,3 +81,14 @@ def test_no_data_at_all(write):
     write("two/train.csv", CSV)
     with pytest.raises(DataError, match="several files for train: train.csv, train.tsv"):
         load_task(write("two/train.tsv", CSV).parent)
+
+
+def test_mistakes_are_whole_in_chinese(write):
+    path = write("folder/task.yaml", "data: a.csv\ntarget: 85\n")
+    with pytest.raises(DataError) as error:
+        load_task(path)
+    assert error.value.zh == "task.yaml：target 的值 85 不可用：85 % 请写成 0.85"
+    path = write("folder/task.yaml", "data: a.csv\nkind: sort\n")
+    with pytest.raises(DataError) as error:
+        load_task(path)
+    assert error.value.zh.startswith("task.yaml：kind 的值 'sort' 不可用：应为 classify")

@@ -115,9 +115,12 @@ def explain(error: Mapping[str, Any], where: str) -> DataError:
     found = error["input"]
     choices = {"kind": get_args(Kind), "language": get_args(Language)}.get(key)
     percent = key == "target" and isinstance(found, int | float) and 1 < found <= 100
-    why = f"write {found / 100:g} for {found} %" if percent else str(error["msg"]).removeprefix("Value error, ")
-    why = f"one of {', '.join(choices)} is needed" if choices else why
-    return DataError(f"{where}: {key}: {why}; found {found!r}", zh=f"{where}：{key} 的值 {found!r} 不可用：{why}")
+    why = why_zh = str(error["msg"]).removeprefix("Value error, ")
+    if percent:
+        why, why_zh = f"write {found / 100:g} for {found:g} %", f"{found:g} % 请写成 {found / 100:g}"
+    if choices:
+        why, why_zh = f"one of {', '.join(choices)} is needed", f"应为 {'、'.join(choices)} 之一"
+    return DataError(f"{where}: {key}: {why}; found {found!r}", zh=f"{where}：{key} 的值 {found!r} 不可用：{why_zh}")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
