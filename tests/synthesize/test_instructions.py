@@ -11,7 +11,7 @@ import pytest
 from rung.synthesize import INSTRUCTIONS, Filtering, Seeds, to_instructions
 from rung.synthesize.instructions import instruction
 from rung.task import load_task
-from rung.types import DataError, Example
+from rung.types import DataError, Example, UserError
 
 TEXTS = {"en": "the parcel {} has not come yet", "zh": "第{}个包裹还没有到"}
 
@@ -72,6 +72,17 @@ def test_rows_are_the_same_again_and_none_is_held_out(tmp_path: Path) -> None:
     assert again["accepted"] == 120
     task = load_task(tmp_path / "one" / "data.jsonl", kind="generate")  # what a base model may be taught on
     assert "parcel" in task.train[0].input or "包裹" in task.train[0].input
+
+
+def test_a_held_out_set_that_was_changed_is_another_setting(tmp_path: Path) -> None:
+    """Else rows that the new version holds would stay in the data without a word."""
+    held = tmp_path / "test.jsonl"
+    held.write_text(json.dumps({"text": "something else"}) + "\n")
+    found = to_instructions(tmp_path / "out", seeds("generate"), Filtering((held,)))
+    assert to_instructions(tmp_path / "out", seeds("generate"), Filtering((held,))) == found
+    held.write_text(json.dumps({"text": TEXTS["en"].format(0)}) + "\n")
+    with pytest.raises(UserError, match="begun with other settings \\(held-out content\\)"):
+        to_instructions(tmp_path / "out", seeds("generate"), Filtering((held,)))
 
 
 def test_nothing_to_turn_is_told(tmp_path: Path) -> None:

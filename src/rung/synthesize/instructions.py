@@ -19,7 +19,16 @@ from rung.synthesize.filters import input_filters, leak
 from rung.synthesize.journal import Journal
 from rung.synthesize.report import figures
 from rung.synthesize.seeds import Seeds
-from rung.synthesize.synthesize import Filtering, accepted, check_keep, first, place, write_report, write_rows
+from rung.synthesize.synthesize import (
+    Filtering,
+    accepted,
+    check_keep,
+    first,
+    identity_of_files,
+    place,
+    write_report,
+    write_rows,
+)
 from rung.task.language import is_chinese
 from rung.types import DataError, Kind, Language, digest
 
@@ -124,7 +133,7 @@ def to_instructions(out: Path, seeds: Seeds, how: Filtering = Filtering(), seed:
     settings = {
         "to-instructions": True, "kind": seeds.kind, "labels": list(seeds.labels), "description": seeds.description, "seed": seed,
         "seeds": digest([(e.input, e.target) for e in seeds.examples]), "keep": sorted(how.keep),
-        "held-out": [path.as_posix() for path in files],
+        **identity_of_files(files),
     }  # fmt: skip
     journal = Journal(out, settings)
     try:

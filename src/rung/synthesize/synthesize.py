@@ -160,9 +160,14 @@ def identity(seeds: Seeds, teacher: Teacher, source: Writer | Given, how: Filter
         "teacher": teacher.hash, "kind": seeds.kind, "language": seeds.language, "labels": list(seeds.labels),
         "seeds": digest([(e.input, e.target) for e in seeds.examples]), "description": seeds.description,
         "n": source.wanted, **own, "samples": teacher.samples, "agreement": teacher.least, "seed": teacher.seed,
-        "keep": sorted(how.keep), "held-out": [path.as_posix() for path in files],
-        "held-out content": digest([path.read_text(encoding="utf-8", errors="replace") for path in files]),
+        "keep": sorted(how.keep), **identity_of_files(files),
     }  # fmt: skip
+
+
+def identity_of_files(files: Sequence[Path]) -> dict[str, Any]:
+    """The held-out sets by name and content: another version of one may find other leaks."""
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in files]
+    return {"held-out": [path.as_posix() for path in files], "held-out content": digest(texts)}
 
 
 def check_keep(names: Sequence[str]) -> None:
