@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from decoders import every_decoder
 from safetensors.torch import load_file, save_file
 
 from rung.adapters import LoraConfig, attach, attach_folder, attached, save
@@ -27,6 +28,7 @@ def folder(tmp_path, stir):
     return tmp_path / "adapter"
 
 
+@every_decoder
 @pytest.mark.parametrize(
     "config",
     [
@@ -44,10 +46,16 @@ def test_peft_loads_ours(build, config, tmp_path, stir):
     stir(handle)
     ours = hf(TOKENS).logits
     save(handle, tmp_path / "adapter", base="tiny")
-    theirs = peft.PeftModel.from_pretrained(build(), tmp_path / "adapter").eval()(TOKENS).logits
-    assert (theirs - ours).abs().max() < 1e-5 < (plain - ours).abs().max()
+    wrapped = peft.PeftModel.from_pretrained(build(), tmp_path / "adapter").eval()
+    assert (wrapped(TOKENS).logits - ours).abs().max() < 1e-5 < (plain - ours).abs().max()
+    merged = wrapped.merge_and_unload()(TOKENS).logits
+    with handle.merged():
+        assert (hf(TOKENS).logits - merged).abs().max() < 1e-5
+    handle.fold()  # for good
+    assert (hf(TOKENS).logits - merged).abs().max() < 1e-5
 
 
+@every_decoder
 @pytest.mark.parametrize(
     "options",
     [
@@ -80,6 +88,9 @@ def test_ours_loads_pefts(build, options, tmp_path):
     plain = hf(TOKENS).logits
     handle = attach_folder(hf, tmp_path / "adapter")
     assert (hf(TOKENS).logits - theirs).abs().max() < 1e-5 < (plain - theirs).abs().max()
+    merged = model.merge_and_unload()(TOKENS).logits
+    with handle.merged():
+        assert (hf(TOKENS).logits - merged).abs().max() < 1e-5
     save(handle, tmp_path / "again", base="tiny")  # and back to PEFT, patterns included
     again = peft.PeftModel.from_pretrained(build(), tmp_path / "again").eval()
     assert (again(TOKENS).logits - theirs).abs().max() < 1e-5
