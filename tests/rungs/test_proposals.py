@@ -155,7 +155,8 @@ def test_a_trained_rung_trains_once_and_counts_its_looks_at_dev(
     quarters = [built for (_, name), built in kept.items() if name.endswith("-quarter")]
     (whole,) = [built for (_, name), built in kept.items() if not name.endswith("-quarter")]
     recipe = RECIPES[rung.name]
-    assert len(quarters) == len(recipe.rates) + 1 + bool(recipe.warm) and all(built.looks == 1 for built in quarters)
+    assert len(quarters) == len(recipe.rates) + len(recipe.others) + 1 + bool(recipe.warm)
+    assert all(built.looks == 1 for built in quarters)
     assert whole.looks + 1 == len(whole.notes["evaluations"]) >= 4  # the first look was the quarter's
     assert all(whole.cost.build_flops > 2 * built.cost.build_flops for built in quarters)
     for built in kept.values():

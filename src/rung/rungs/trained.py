@@ -4,6 +4,7 @@ A quarter of the training decides what is trained to its end (successive halving
 
     the bare template at every rate ──────────────────────────────┐
     ... begun at what the rungs below have found, or at a stage ──┤ a quarter each ── the leader, to its end
+    ... with more of the model trained ───────────────────────────┤
     the best hard prompt in place of the bare template ───────────┘
 
 The bare template comes first: it is the cheapest to ask, and a trained model may need no more words than that. What is raced is in
@@ -58,6 +59,7 @@ class Recipe:
     seen: int = 5_000  # examples seen, between those: many passes over little data, few over much
     warm: Start | Literal[""] = ""  # tokens where it may begin besides at random
     stages: tuple[Stage, ...] = ()  # what may be trained before, so that it begins there
+    others: tuple[Any, ...] = ()  # configurations that are raced besides, at the better rate
     objective: Literal["answers", "options"] = "options"  # of tasks with labels: see bench/objectives.py
 
     def hyperparameters(self, examples: int, rate: float) -> Hyperparameters:
@@ -74,7 +76,7 @@ RECIPES: Mapping[str, Recipe] = {
     "adapter": Recipe(BottleneckConfig(), (1e-3, 3e-3), stages=("domain",)),
     "lora": Recipe(LoraConfig(), (1e-3, 3e-3), stages=("domain",)),
     "qlora": Recipe(QloraConfig(), (1e-3, 3e-3), stages=("domain",)),
-    "full": Recipe(FullConfig(), (3e-4, 1e-3), stages=("domain",)),
+    "full": Recipe(FullConfig(), (3e-4, 1e-3), stages=("domain",), others=(FullConfig(embeddings=True),)),
 }
 
 
@@ -90,6 +92,7 @@ class Trial:
     @property
     def name(self) -> str:
         size = f"r{self.config.rank}-" if hasattr(self.config, "rank") else ""
+        size += "embeddings-" if getattr(self.config, "embeddings", False) else ""
         return f"{self.prompt.name}-{size}lr{self.rate:g}{'-' if self.begins else ''}{self.begins}"
 
 
@@ -116,6 +119,7 @@ def trained(method: str) -> Propose:
             size = recipe.config.length
             others.append(Trial(bare, rate, replace(recipe.config, start=start_of(context, recipe.warm, size)), "warm"))
         others += [Trial(bare, rate, recipe.config, stage) for stage in recipe.stages if offered(context, stage)]
+        others += [Trial(bare, rate, config) for config in recipe.others]
         if found != bare:
             others.append(Trial(found, rate, recipe.config))
         if others:
@@ -150,7 +154,8 @@ def estimated(method: str) -> Callable[[Context], Cost]:
             request = model.request(length, 0, sum(d.reads for d in sample) // len(sample))
         finally:
             handle.detach()
-        quarters = len(recipe.rates) + bool(recipe.warm) + sum(offered(context, at) for at in recipe.stages) + 1
+        quarters = len(recipe.rates) + bool(recipe.warm) + sum(offered(context, at) for at in recipe.stages)
+        quarters += len(recipe.others) + 1
         share = (quarters + QUARTERS - 1) / QUARTERS  # of whole trainings: the leader goes on from its quarter
         seen = settings.count(len(task.train)) * min(settings.batch, len(task.train))
         asked = (quarters + 1) * len(task.dev)
