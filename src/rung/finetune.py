@@ -126,7 +126,7 @@ def finetune(
     precision, and the weights of the best figure are kept. folder: checkpoints go there (the same call goes on from
     the last one), and the adapter goes to ``folder/adapter`` at the end. on_step, until: see :func:`rung.train.train`.
     Where ``model.hf.activation_checkpointing_enable()`` was called, the blocks' activations are computed again in the backward
-    pass and not kept: less memory for about half the time again.
+    pass and not kept: a tenth of the memory for them, for up to half the time more.
     Raises :class:`rung.types.DataError` for documents that do not fit the context, and
     :class:`rung.train.TrainingDiverged`, which knows what was spent; the model is then as it was before.
     """
