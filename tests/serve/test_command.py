@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -30,11 +31,13 @@ def test_what_cannot_be_served_is_said(saved, tmp_path) -> None:
     assert "served already" in refusal("--model", "openai:some")
     assert "is no adaptation" in refusal(str(tmp_path))
     assert "was made for fake" in refusal(str(saved["texts"]), "--model", "sprout")
-    other = load(saved["texts"])
-    save(other, tmp_path / "more" / "labels")
+    save(load(saved["texts"]), tmp_path / "more" / "labels")
     twice = refusal(str(saved["labels"]), str(tmp_path / "more" / "labels"))
     assert "two adaptations are called 'labels'" in twice
     assert "called 'fake' already" in refusal(f"fake={saved['labels']}")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert f"cannot listen on 127.0.0.1, port {port}" in refusal(str(saved["labels"]), "--port", str(port))
 
 
 def test_names_of_folders(tmp_path) -> None:

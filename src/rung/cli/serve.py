@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rung.cli.listen import taken
 from rung.cli.options import Dtype, Json, Lang, app, open_model, say, show_json, speak
 from rung.types import AdaptationError, ModelRef, UserError
 
@@ -70,6 +71,8 @@ def serve(
         load(folder, ModelRef(base.name, base.sha256))
         service.add(each, folder)
 
+    door = taken(host, port)
+
     def ready(bound: int) -> None:
         url = f"http://{f'[{host}]' if ':' in host else host}:{bound}/v1"
         names = [service.name, *folders]
@@ -78,4 +81,4 @@ def serve(
         say(language, f"{url} answers as {', '.join(names)}; Ctrl-C ends it, after the requests that are open",
             f"{url} 已就绪，模型：{'、'.join(names)}；Ctrl-C 在答完当前请求后退出")  # fmt: skip
 
-    Server(service, host=host, port=port, drain=drain, ready=ready).run()
+    Server(service, host=host, port=port, drain=drain, ready=ready).run(sockets=[door])

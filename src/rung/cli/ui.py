@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from rung.cli.listen import taken
 from rung.cli.options import Json, Lang, app, say, show_json, speak
 from rung.types import UserError
 
@@ -40,7 +40,8 @@ def ui(
         token = secrets.token_urlsafe(24)
     models = tuple(model or ["sprout"])
     settings = Settings(runs, models, language if lang else None, host, port, token, upload * 2**20)
-    door = listening(host, port)
+    door = taken(host, port)
+    door.listen()  # whoever opens the address at once waits, and is not refused
     settings = replace(settings, port=door.getsockname()[1])
     config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False, server_header=False)
     address = f"http://{shown_as(host)}:{settings.port}/" + (f"login?token={token}" if token else "")
@@ -53,22 +54,6 @@ def ui(
             f"页面：{address}   （Ctrl-C 结束页面；攀登会继续）",
         )
     uvicorn.Server(config).run(sockets=[door])
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket on that address; UserError where it is taken or not ours."""
-    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((host, port))
-        made.listen()  # whoever opens the address at once waits, and is not refused
-    except OSError as error:
-        made.close()
-        raise UserError(
-            f"cannot listen on {host}, port {port} ({error.strerror}); type --port 0 for any that is free",
-            zh=f"无法监听 {host} 的端口 {port}（{error.strerror}）；可用 --port 0 让系统选一个空闲端口",
-        ) from None
-    return made
 
 
 def shown_as(host: str) -> str:
