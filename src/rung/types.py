@@ -44,6 +44,10 @@ class ModelError(UserError):
     """A model that cannot be loaded, or a request that it cannot hold."""
 
 
+class TooLong(ModelError):
+    """A prompt that with its answer needs more tokens than the context holds."""
+
+
 class AdaptationError(UserError):
     """An adaptation folder that is missing, broken, or made for another base model."""
 

@@ -189,6 +189,9 @@ def test_embeddings(client, alone) -> None:
     expected = alone.hidden(["red", "好"], [1], "mean")[:, 0]
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     assert np.array([row.embedding for row in found.data]) == pytest.approx(expected, abs=1e-5)
+    many = client.embeddings.create(model="fake", input=["red", "好"] * 20).data  # more than are read at once
+    assert [row.index for row in many] == list(range(40))
+    assert np.array([row.embedding for row in many[-2:]]) == pytest.approx(expected, abs=1e-5)
     plain = client.embeddings.create(model="labels", input="red", encoding_format="float")
     assert np.linalg.norm(plain.data[0].embedding) == pytest.approx(1)
     assert plain.data[0].embedding != pytest.approx(expected[0].tolist(), abs=1e-3)  # under its adapter

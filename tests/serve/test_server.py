@@ -62,6 +62,8 @@ def wait_for(holds) -> None:
         ("completions", {"model": "labels", "prompt": [1, 2]}, "prompt"),
         ("completions", {"model": "labels", "prompt": "x", "echo": True}, "echo"),
         ("embeddings", {"model": "fake", "input": "x", "dimensions": 3}, "dimensions"),
+        ("embeddings", {"model": "fake", "input": []}, "input"),
+        ("embeddings", {"model": "fake", "input": ["x", "x" * 9000]}, "input"),
         ("chat/completions", {"model": "fake", "messages": [{"role": "user", "content": "x"}],
                               "response_format": {"type": "json_schema"}}, "response_format"),
         ("chat/completions", {"model": "fake", "messages": [{"role": "user", "content": "x"}], "response_format":
@@ -72,6 +74,16 @@ def test_what_is_wrong_is_said(http, path, body, param) -> None:
     error = refused(http.post(f"/v1/{path}", json=body), 400)
     assert error["type"] == "invalid_request_error"
     assert (error["param"] or "").split(".")[0] == (param or (error["param"] or "").split(".")[0])
+
+
+def test_a_text_that_is_too_long_has_the_apis_code(http) -> None:
+    asked = {"model": "fake", "prompt": "x" * 9000}
+    chat = {"model": "fake", "messages": [{"role": "user", "content": "x" * 9000}]}
+    for path, body in (
+        ("completions", asked), ("completions", {**asked, "echo": True, "max_tokens": 0, "logprobs": 1}), ("chat/completions", chat),
+        ("embeddings", {"model": "fake", "input": "x" * 9000}), ("completions", {**asked, "model": "labels"}),
+    ):  # fmt: skip
+        assert refused(http.post(f"/v1/{path}", json=body), 400)["code"] == "context_length_exceeded"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Literal
 
 from rung.engine.score import ChoiceScores, common_prefix
 from rung.engine.text import Text
-from rung.types import ModelError
+from rung.types import ModelError, TooLong
 
 Normalise = Literal["sum", "mean"]
 
@@ -81,11 +81,11 @@ def _cut(text: Text, own: list[int], joint: list[list[int]], options: Sequence[s
 
 
 def fits(prompts: Sequence[str], lengths: Sequence[int], context: int) -> None:
-    """Raises :class:`ModelError` for the first prompt that needs more tokens than the context holds."""
+    """Raises :class:`TooLong` for the first prompt that needs more tokens than the context holds."""
     for number, (prompt, length) in enumerate(zip(prompts, lengths, strict=True)):
         if length > context:
             head = prompt[:40] + ("..." if len(prompt) > 40 else "")
-            raise ModelError(
+            raise TooLong(
                 f"prompt {number + 1} of {len(prompts)} ({head!r}) needs {length} tokens with its answer, but the "
                 f"context holds {context}; show fewer demonstrations, shorten the input, or lower max_tokens",
                 zh=f"第 {number + 1} 个提示（共 {len(prompts)} 个，{head!r}）连同答案需要 {length} 个词元，"

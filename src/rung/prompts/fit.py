@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from rung.prompts.render import Chat, Source, render
 from rung.prompts.words import Words
-from rung.types import Demonstration, ModelError, Prompt
+from rung.types import Demonstration, Prompt, TooLong
 
 
 def fit(
@@ -27,7 +27,7 @@ def fit(
     """For each input the longest tail of its demonstrations that leaves ``reserve`` tokens of ``context`` free.
 
     ``count(texts)`` gives each text's tokens; ``reserve`` is what the model will write (for a prompt that reasons, the reasoning and
-    the answer with its lead). Each input is decided for itself, so the batch does not matter. Raises ``ModelError`` when an input
+    the answer with its lead). Each input is decided for itself, so the batch does not matter. Raises ``TooLong`` when an input
     does not fit even without demonstrations.
     """
     words = Words.of(words)
@@ -60,9 +60,9 @@ def _tail(demonstrations: Sequence[Demonstration], keep: int) -> tuple[Demonstra
     return tuple(demonstrations[len(demonstrations) - keep :])
 
 
-def _too_long(input: str, size: int, context: int, reserve: int) -> ModelError:
+def _too_long(input: str, size: int, context: int, reserve: int) -> TooLong:
     start = input[:40] + ("…" if len(input) > 40 else "")
-    return ModelError(
+    return TooLong(
         f"the prompt of {start!r} needs {size} tokens without any demonstration, and {reserve} more for the answer; the model holds "
         f"{context}. Shorten the input or the instruction, or take a model with a longer context",
         zh=f"输入 {start!r} 的提示不带示例也要 {size} 个词元，回答还要 {reserve} 个，而模型最多容纳 {context} 个。"

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from rung.serve.bodies import UNDONE
-from rung.types import UserError
+from rung.types import TooLong, UserError
 
 log = logging.getLogger("rung.serve")
 NO_OBJECT = ("json_invalid", "missing", "model_attributes_type")
@@ -50,6 +50,8 @@ def as_api_error(error: Exception) -> ApiError:
     """A user's mistake is told; what is ours is logged, and told to nobody (it may hold another's text)."""
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, TooLong):
+        return ApiError(400, str(error), code="context_length_exceeded")
     if isinstance(error, UserError):
         return ApiError(400, str(error), code="invalid_value")
     if isinstance(error, HTTPException):

@@ -24,6 +24,8 @@ from rung.serve.service import Service
 from rung.serve.stream import until_gone
 from rung.serve.telling import Telling
 
+TOGETHER = 16  # texts to embed between two steps of everybody else's
+
 
 async def echoed(service: Service, body: CompletionBody, asked: Sequence[Asked], request: Request) -> Response:
     """The prompts with the log-probabilities of their own tokens, and what is written behind them, if anything."""
@@ -36,7 +38,7 @@ async def echoed(service: Service, body: CompletionBody, asked: Sequence[Asked],
             400,
             f"a prompt of {longest} tokens; the context holds {model.context}",
             param="prompt",
-            code="invalid_value",
+            code="context_length_exceeded",
         )
     read: list[list[Token]] = [[] for _ in ids]
     if tops is not None:
@@ -78,14 +80,27 @@ async def embedded(service: Service, body: EmbeddingBody, lane: str) -> Response
         raise ApiError(
             400, f"this model's embeddings have {width} dimensions", param="dimensions", code="invalid_value"
         )
+    if any(each == [] for each in inputs):
+        raise ApiError(400, "input is empty; give a text, or a list of them", param="input", code="invalid_value")
     texts = [each if isinstance(each, str) else model.decode(each) for each in inputs]
+    sizes = [len(model.encode(text)) for text in texts]
+    if max(sizes) > model.context:
+        raise ApiError(
+            400,
+            f"text {sizes.index(max(sizes)) + 1} of {len(sizes)} has {max(sizes)} tokens; the context holds {model.context}",
+            param="input",
+            code="context_length_exceeded",
+        )
     layer = (model.shape.layers + 1) // 2  # as demonstrations are compared
 
-    def states() -> tuple[np.ndarray, int]:
+    def states(some: Sequence[str]) -> np.ndarray:
         with many.mixed.alone(many.lane(lane) if lane != BASE else BASE):
-            return model.hidden(texts, [layer], "mean")[:, 0], sum(len(model.encode(text)) for text in texts)
+            return model.hidden(some, [layer], "mean")[:, 0]
 
-    rows, tokens = await asyncio.wrap_future(service.worker.order(states))
+    # A few at a time: between two orders everybody else's next token is made.
+    groups = [texts[i : i + TOGETHER] for i in range(0, len(texts), TOGETHER)]
+    found = [await asyncio.wrap_future(service.worker.order(lambda some=some: states(some))) for some in groups]  # type: ignore[misc]
+    rows, tokens = np.concatenate(found), sum(sizes)
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     data = [
         {"object": "embedding", "index": i, "embedding": _written(row, body.encoding_format)}
