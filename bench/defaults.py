@@ -32,7 +32,7 @@ RATES: dict[str, tuple[float, ...]] = {
     "prompt-tuning": (3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
     "p-tuning": (1e-3, 3e-3, 1e-2, 3e-2),
     "prefix-tuning": (1e-3, 3e-3, 1e-2, 3e-2),
-    "p-tuning-v2": (3e-3, 1e-2, 3e-2, 1e-1),
+    "p-tuning-v2": (1e-2, 3e-2, 1e-1, 2e-1),
     "adapter": (3e-4, 1e-3, 3e-3, 1e-2),
     "lora": (3e-4, 1e-3, 3e-3, 1e-2),
     "qlora": (3e-4, 1e-3, 3e-3, 1e-2),
@@ -41,8 +41,8 @@ RATES: dict[str, tuple[float, ...]] = {
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "prompt-tuning": [{"length": 8}, {"length": 20}, {"length": 50}],
     "p-tuning": [{"length": 20}, {"length": 20, "encoder": "lstm"}],
-    "prefix-tuning": [{"length": 8}, {"length": 16}, {"length": 32}],
-    "p-tuning-v2": [{"length": 8}, {"length": 16}, {"length": 32}],
+    "prefix-tuning": [{"length": 8}, {"length": 16}, {"length": 50}],
+    "p-tuning-v2": [{"length": 8}, {"length": 16}, {"length": 50}],
     "adapter": [{"bottleneck": 16}, {"bottleneck": 64}],
     "lora": [{"rank": 4, "alpha": 8.0}, {"rank": 8, "alpha": 16.0}, {"rank": 16, "alpha": 32.0}],
     "qlora": [{"rank": 8, "alpha": 16.0}],
@@ -62,7 +62,7 @@ def main() -> None:
         settings = list(
             itertools.product(OPTIONS[method], RATES[method], (False, True) if RECIPES[method].warm else (False,))
         )
-        for share in (1, 2, QUARTERS):
+        for share in (QUARTERS,) if asked.whole else (1, 2, QUARTERS):
             scored = []
             for options, rate, warm in settings:
                 key = json.dumps([asked.model, name, size, seed, method, options, rate, warm, asked.steps])
@@ -166,6 +166,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=lambda t: [int(x) for x in t.split(",")], default=[0, 1, 2])
     parser.add_argument("--model", default="sprout")
     parser.add_argument("--steps", type=int, default=240)
+    parser.add_argument("--whole", action="store_true", help="every setting to its end: a quarter says little of a soft prompt")
     parser.add_argument("--out", default="runs/defaults")
     return parser.parse_args()
 

@@ -45,6 +45,7 @@ from rung.rungs.warm import start_of
 METHODS = ("prompt-tuning", "p-tuning", "prefix-tuning", "p-tuning-v2", "lora")
 DEFAULT_RATE = 1e-4
 BATCH = 16
+SIDES = {"ours": "ours", "peft": "peft", "best": "peft, best"}
 Config = Callable[[], peft.PeftConfig]
 TASK = {"task_type": "CAUSAL_LM"}
 LORA_LAYERS = "all-linear"
@@ -73,9 +74,7 @@ def main() -> None:
     path = out / "rows.jsonl"
     done = {tuple(r["key"]): r for r in map(json.loads, path.open())} if path.exists() else {}
     model = load_model(asked.model)
-    for seed, task, method, side in itertools.product(
-        asked.seeds, asked.tasks, asked.methods, ("ours", "peft", "peft, best")
-    ):
+    for seed, task, method, side in itertools.product(asked.seeds, asked.tasks, asked.methods, asked.sides):
         key = (asked.model, task, asked.size, asked.steps, asked.items, seed, method, side)
         if key in done:
             continue
@@ -106,27 +105,36 @@ def main() -> None:
 
 
 def ours(context: Context, method: str, steps: int, folder: Path) -> str:
-    """Each rate for a quarter of the steps, and the better on dev to the end: as the rung does, with the same steps."""
+    """As the rung does, with the same steps: each rate for a quarter of them, the better one from a warm start too, the leader to the end."""
     recipe, prompt = RECIPES[method], context.templates[0]
-    config = recipe.config
-    if recipe.warm:
-        config = replace(config, start=start_of(context, recipe.warm, config.length))
-    tried: dict[float, float] = {}
-    for rate, part in [(r, True) for r in recipe.rates] + [(0.0, False)]:
-        if not part:
-            rate = max(tried, key=lambda r: tried[r])
+    tried: dict[tuple[float, bool], float] = {}
+
+    def run(rate: float, warm: bool, whole: bool) -> Path:
+        config = recipe.config
+        if warm:
+            config = replace(config, start=start_of(context, recipe.warm, config.length))
         settings = Hyperparameters(
             objective=recipe.objective, learning_rate=rate, steps=steps, batch=BATCH, evaluations=QUARTERS
         )
-        place = folder / f"{rate:g}"
+        place = folder / f"{rate:g}{warm}"
         found = finetune(
             context.model, documents(context, prompt, context.task.train), config, settings, folder=place, seed=context.seed,
-            evaluate=watcher(context, prompt), until=settings.interval(len(context.task.train)) if part else None,
+            evaluate=watcher(context, prompt), until=None if whole else settings.interval(len(context.task.train)),
         )  # fmt: skip
         found.handle.detach()
-        tried[rate] = max(v for _, v in found.report.evaluations)
-    shutil.copytree(folder / f"{rate:g}" / "adapter", folder / "adapter")
-    return f"rate {rate:g}"
+        tried[rate, warm] = max(v for _, v in found.report.evaluations)
+        return place
+
+    def leader() -> tuple[float, bool]:
+        return max(tried, key=lambda trial: tried[trial])
+
+    for rate in recipe.rates:
+        run(rate, warm=False, whole=False)
+    if recipe.warm:
+        run(leader()[0], warm=True, whole=False)
+    rate, warm = leader()
+    shutil.copytree(run(rate, warm, whole=True) / "adapter", folder / "adapter")
+    return f"rate {rate:g}{', warm' if warm else ''}"
 
 
 def theirs(context: Context, method: str, side: str, steps: int, folder: Path) -> str:
@@ -187,7 +195,7 @@ def table(done: dict[tuple, dict[str, Any]], asked: argparse.Namespace) -> str:
     lines = ["| method | ours | peft | peft, best | ours - peft | ours - peft, best |", "|---|---|---|---|---|---|"]
     for method in asked.methods:
         marks: dict[str, np.ndarray] = {}
-        for side in ("ours", "peft", "peft, best"):
+        for side in SIDES.values():
             rows = [
                 [done.get((asked.model, t, asked.size, asked.steps, asked.items, s, method, side)) for s in asked.seeds]
                 for t in asked.tasks
@@ -210,6 +218,9 @@ def arguments() -> argparse.Namespace:
 
     parser.add_argument("--methods", type=listed, default=list(METHODS))
     parser.add_argument("--tasks", type=listed, default=["sst2", "trec", "waimai_10k", "fewclue_tnews"])
+    parser.add_argument(
+        "--sides", type=lambda t: [SIDES[x] for x in t.split(",")], default=list(SIDES.values()), help="ours,peft,best"
+    )
     parser.add_argument("--size", type=int, default=1000)
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--items", type=int, default=300)

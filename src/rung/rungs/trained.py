@@ -8,8 +8,8 @@ A quarter of the training decides what is trained to its end (successive halving
     the best hard prompt in place of the bare template ───────────┘
 
 The bare template comes first: it is the cheapest to ask, and a trained model may need no more words than that. What is raced is in
-:data:`RECIPES`. Rates and lengths are first guesses by the papers and a few tries: ``bench/defaults.py`` is the study that is to
-settle them, and has not been run to its end.
+:data:`RECIPES`. The rates of soft prompts are from a table on three tasks with one seed (docs/benchmarks.md), the others first guesses by
+the papers and a few tries: ``bench/defaults.py`` is the study that is to settle all of them, and has not been run to its end.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ class Recipe:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "prompt-tuning": Recipe(PromptTuningConfig(), (3e-2, 1e-1), warm="words"),
-    "p-tuning": Recipe(PTuningConfig(), (3e-3, 1e-2), warm="words"),
-    "prefix-tuning": Recipe(PrefixTuningConfig(), (3e-3, 1e-2), warm="context"),
-    "p-tuning-v2": Recipe(PTuningV2Config(), (1e-2, 3e-2), warm="context"),
+    "prompt-tuning": Recipe(PromptTuningConfig(), (1e-1, 3e-1), warm="words"),
+    "p-tuning": Recipe(PTuningConfig(), (1e-2, 3e-2), warm="words"),
+    "prefix-tuning": Recipe(PrefixTuningConfig(), (1.5e-3, 3e-3), warm="context"),
+    "p-tuning-v2": Recipe(PTuningV2Config(), (1e-1, 2e-1), warm="context"),
     "adapter": Recipe(BottleneckConfig(), (1e-3, 3e-3), stages=("domain",)),
     "lora": Recipe(LoraConfig(), (1e-3, 3e-3), stages=("domain",)),
     "qlora": Recipe(QloraConfig(), (1e-3, 3e-3), stages=("domain",)),
