@@ -166,7 +166,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=lambda t: [int(x) for x in t.split(",")], default=[0, 1, 2])
     parser.add_argument("--model", default="sprout")
     parser.add_argument("--steps", type=int, default=240)
-    parser.add_argument("--whole", action="store_true", help="every setting to its end: a quarter says little of a soft prompt")
+    parser.add_argument(
+        "--whole", action="store_true", help="every setting to its end: a quarter says little of a soft prompt"
+    )
     parser.add_argument("--out", default="runs/defaults")
     return parser.parse_args()
 
