@@ -191,23 +191,31 @@ def right(context: Context, adapter: Path, items: int) -> list[int]:
 
 
 def table(done: dict[tuple, dict[str, Any]], asked: argparse.Namespace) -> str:
-    """Means over tasks and seeds, and ours against each of PEFT's with an interval over all items."""
-    lines = ["| method | ours | peft | peft, best | ours - peft | ours - peft, best |", "|---|---|---|---|---|---|"]
+    """Means over tasks and seeds; ours against each of PEFT's and against our LoRA, with intervals over all items."""
+    lines = [
+        "| method | ours | peft | peft, best | ours - peft | ours - peft, best | ours - our lora |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    loras = marks_of(done, asked, "lora", "ours")
     for method in asked.methods:
-        marks: dict[str, np.ndarray] = {}
-        for side in SIDES.values():
-            rows = [
-                [done.get((asked.model, t, asked.size, asked.steps, asked.items, s, method, side)) for s in asked.seeds]
-                for t in asked.tasks
-            ]
-            whole = [np.mean([r["hits"] for r in seeds if r], axis=0) for seeds in rows if all(seeds)]
-            marks[side] = np.concatenate(whole) if whole else np.zeros(0)
-        if not len(marks["ours"]) or len({len(m) for m in marks.values()}) > 1:
+        marks = [marks_of(done, asked, method, side) for side in SIDES.values()]
+        if not len(marks[0]) or len({len(m) for m in marks}) > 1:
             continue
-        means = [f"{m.mean():.3f}" for m in marks.values()]
-        gaps = [difference(marks["ours"], marks[s]) for s in ("peft", "peft, best")]
-        lines.append(f"| {method} | {' | '.join(means)} | {' | '.join(map(str, gaps))} |")
+        means = [f"{m.mean():.3f}" for m in marks]
+        others = [*marks[1:], *([loras] if method != "lora" and len(loras) == len(marks[0]) else [])]
+        gaps = [str(difference(marks[0], other)) for other in others]
+        lines.append(f"| {method} | {' | '.join(means + gaps + ['–'] * (3 - len(gaps)))} |")
     return "\n".join(lines)
+
+
+def marks_of(done: dict[tuple, dict[str, Any]], asked: argparse.Namespace, method: str, side: str) -> np.ndarray:
+    """Each item's share of right answers over the seeds, all tasks one behind the other; those with every seed alone."""
+    rows = [
+        [done.get((asked.model, t, asked.size, asked.steps, asked.items, s, method, side)) for s in asked.seeds]
+        for t in asked.tasks
+    ]
+    whole = [np.mean([r["hits"] for r in seeds if r], axis=0) for seeds in rows if all(seeds)]
+    return np.concatenate(whole) if whole else np.zeros(0)
 
 
 def arguments() -> argparse.Namespace:
