@@ -192,19 +192,17 @@ def right(context: Context, adapter: Path, items: int) -> list[int]:
 
 def table(done: dict[tuple, dict[str, Any]], asked: argparse.Namespace) -> str:
     """Means over tasks and seeds; ours against each of PEFT's and against our LoRA, with intervals over all items."""
-    lines = [
-        "| method | ours | peft | peft, best | ours - peft | ours - peft, best | ours - our lora |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    others = [side for side in asked.sides if side != "ours"]
+    columns = ["method", "ours", *others, *(f"ours - {side}" for side in others), "ours - our lora"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     loras = marks_of(done, asked, "lora", "ours")
     for method in asked.methods:
-        marks = [marks_of(done, asked, method, side) for side in SIDES.values()]
-        if not len(marks[0]) or len({len(m) for m in marks}) > 1:
+        own, *theirs = marks = [marks_of(done, asked, method, side) for side in ("ours", *others)]
+        if not len(own) or len({len(m) for m in marks}) > 1:
             continue
-        means = [f"{m.mean():.3f}" for m in marks]
-        others = [*marks[1:], *([loras] if method != "lora" and len(loras) == len(marks[0]) else [])]
-        gaps = [str(difference(marks[0], other)) for other in others]
-        lines.append(f"| {method} | {' | '.join(means + gaps + ['–'] * (3 - len(gaps)))} |")
+        told = [f"{m.mean():.3f}" for m in marks] + [str(difference(own, m)) for m in theirs]
+        apart = method != "lora" and len(loras) == len(own)
+        lines.append(f"| {method} | {' | '.join(told)} | {difference(own, loras) if apart else '–'} |")
     return "\n".join(lines)
 
 
