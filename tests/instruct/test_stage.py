@@ -52,6 +52,7 @@ def weights(model: Model) -> dict[str, torch.Tensor]:
     return {name: p.detach().clone() for name, p in model.hf.named_parameters()}
 
 
+@pytest.mark.slow
 def test_it_learns_saves_and_is_equal_after_a_kill(texts, tmp_path):
     whole, said = tiny(), []
     out = instruct(whole, texts, tmp_path, tmp_path / "whole", STAGE, say=said.append)

@@ -15,6 +15,8 @@ from rung.pretrain.clean.document import Document
 from rung.pretrain.clean.heldout import strings
 from rung.pretrain.clean.leaks import Leaks
 
+TOGETHER = 1_000  # rows that are looked through as one text
+
 
 def clear(rows: Sequence[dict[str, Any]], tasks: Path) -> tuple[dict[str, Any], ...]:
     """The rows that overlap with no ``test*.jsonl`` of the sets under ``tasks``."""
@@ -22,8 +24,14 @@ def clear(rows: Sequence[dict[str, Any]], tasks: Path) -> tuple[dict[str, Any], 
     if leaks is None:
         return tuple(rows)
     documents = [Document("", "\n".join(strings(row))) for row in rows]
-    leaks.recount(documents)
-    return tuple(row for row, document in zip(rows, documents, strict=True) if not leaks(document))
+    touched = {
+        begin + i: documents[begin + i]
+        for begin in range(0, len(rows), TOGETHER)
+        for i in leaks.touching(documents[begin : begin + TOGETHER])
+    }
+    leaks.recount(touched.values())
+    gone = {i for i, document in touched.items() if leaks(document)}
+    return tuple(row for i, row in enumerate(rows) if i not in gone)
 
 
 @cache

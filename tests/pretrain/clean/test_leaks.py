@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rung.pretrain.clean.document import Document
 from rung.pretrain.clean.heldout import held_out_files, items
 from rung.pretrain.clean.leaks import COMMON, Leaks
 from rung.types import DataError
@@ -90,3 +91,24 @@ def test_every_text_of_an_item_counts(tmp_path):
     assert next(rows) == (1, ["one", "two"])
     with pytest.raises(DataError, match=r"a\.jsonl:2: not JSON"):
         next(rows)
+
+
+def test_many_short_texts_read_as_one_are_found_as_each_alone(tmp_path) -> None:
+    asked = [
+        "Which of the two ferries that leave the northern harbour at noon is the faster one in winter?",
+        "请问从北边码头中午出发的两班渡船在冬天哪一班更快一些呢",
+        "the small red boat was sold to my aunt",
+    ]
+    rows = "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in asked)
+    path = tmp_path / "boats" / "test.jsonl"
+    path.parent.mkdir()
+    path.write_text(rows, encoding="utf-8")
+    leaks = Leaks([path])
+    half = asked[0].split()
+    texts = [
+        " ".join(half[:9]), " ".join(half[9:]),  # together the whole sentence, each of them none of its grams
+        asked[0].upper(), "", "听说" + asked[1], "no boat at all", asked[2] + "!", "①②Ⅷ ﬁne",
+    ]  # fmt: skip
+    documents = [Document("", text) for text in texts]
+    leaks.recount(documents)
+    assert leaks.touching(documents) == [i for i, d in enumerate(documents) if leaks(d)] == [2, 4, 6]

@@ -8,7 +8,8 @@ least 8 words or 10 characters: shorter ones are what people say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from rung.pretrain.clean.document import Document, Finding
 from rung.pretrain.clean.heldout import items
-from rung.pretrain.clean.units import Hashes, Units, units
+from rung.pretrain.clean.units import Hashes, folded, units_of_folded
 
 N = 13
 WORDS, CHARACTERS = 8, 10  # the shortest item that is looked for
@@ -44,13 +45,14 @@ class Leaks:
         found: dict[int, list[tuple[Hashes, int]]] = {}
         for path in self.files:
             self.starts.append(len(self.rows))
-            for row, texts in items(path):
-                for text in texts:
-                    read = units(text)
-                    n = min(N, len(read))
-                    if n >= shortest(read):
-                        found.setdefault(n, []).append((read.grams(n), len(self.rows)))
+            texts: list[str] = []
+            owners: list[int] = []
+            for row, parts in items(path):
+                texts += map(folded, parts)
+                owners += [len(self.rows)] * len(parts)
                 self.rows.append(row)
+            for n, own, which in _grams_of(texts):
+                found.setdefault(n, []).append((own, owners[which]))
         self.grams = {n: _sorted(parts) for n, parts in sorted(found.items(), reverse=True)}
         self.table = np.zeros(1 << (FILTER - 3), np.uint8)
         for grams in self.grams.values():
@@ -84,6 +86,19 @@ class Leaks:
         for document in documents:
             self.count(document)
 
+    def touching(self, documents: Sequence[Document]) -> list[int]:
+        """Which of the documents hold a gram, common or not: read as one text, which is quicker for many short ones."""
+        texts = [folded(document.text) for document in documents]
+        begins = np.cumsum([0, *(len(text) + 1 for text in texts)])
+        read = units_of_folded("\n".join(texts))
+        owners = np.searchsorted(begins, read.starts, side="right") - 1
+        found: set[int] = set()
+        for n, grams in self.grams.items():
+            at, _ = self._find(read.grams(n), grams)
+            own = owners[at]
+            found.update(own[own == owners[at + n - 1]].tolist())
+        return sorted(found)
+
     def place(self, item: int) -> tuple[Path, int]:
         """File and line of an item."""
         at = int(np.searchsorted(self.starts, item, side="right")) - 1
@@ -99,9 +114,20 @@ class Leaks:
         return maybe[right], near[right]
 
 
-def shortest(read: Units) -> int:
-    """The fewest units of an item that is looked for."""
-    return CHARACTERS if 2 * read.han > len(read) else WORDS
+def _grams_of(texts: Sequence[str]) -> Iterator[tuple[int, Hashes, int]]:
+    """The grams of each folded text that is long enough, their length, and its number: read as one text, which is quicker."""
+    begins = np.cumsum([0, *(len(text) + 1 for text in texts)])
+    read = units_of_folded("\n".join(texts))
+    edges = np.searchsorted(read.starts, begins)
+    han = np.concatenate([[0], np.cumsum(read.alone)])
+    made: dict[int, Hashes] = {}
+    for i, (first, end) in enumerate(itertools.pairwise(edges.tolist())):
+        size = end - first
+        n = min(N, size)
+        if n >= (CHARACTERS if 2 * (han[end] - han[first]) > size else WORDS):
+            if n not in made:
+                made[n] = read.grams(n)
+            yield n, made[n][first : end - n + 1], i
 
 
 def _in_runs(at: NDArray[np.int64], steps: int) -> NDArray[np.bool_]:

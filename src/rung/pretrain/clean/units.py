@@ -31,7 +31,7 @@ class Units:
     hashes: Hashes
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
-    han: int  # how many are single characters
+    alone: NDArray[np.bool_]  # which are single characters
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -44,6 +44,11 @@ class Units:
         return _spans(self.hashes * powers, inverses, np.arange(len(self) - n + 1), np.arange(n, len(self) + 1))
 
     @property
+    def han(self) -> int:
+        """How many are single characters."""
+        return int(self.alone.sum())
+
+    @property
     def letters(self) -> int:
         """Letters and digits of the text."""
         return int((self.ends - self.starts).sum())
@@ -53,9 +58,18 @@ class Units:
         return self.plain[self.starts[first] : self.ends[min(first + count, len(self)) - 1]] if len(self) else ""
 
 
+def folded(text: str) -> str:
+    """``text`` after NFKC and case folding: what units are read from."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+
+
 def units(text: str) -> Units:
     """The units of ``text`` after NFKC and case folding."""
-    plain = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return units_of_folded(folded(text))
+
+
+def units_of_folded(plain: str) -> Units:
+    """The units of a text that is :func:`folded` already."""
     codes = np.frombuffer(plain.encode("utf-32-le", "surrogatepass"), np.uint32)
     kinds = _kinds()[np.minimum(codes, TABLED)]
     before = np.concatenate([[GAP], kinds[:-1]]) if len(kinds) else kinds
@@ -65,7 +79,7 @@ def units(text: str) -> Units:
     starts = np.flatnonzero(alone | (letters & (before != LETTER)))
     ends = np.flatnonzero(alone | (letters & (after != LETTER))) + 1
     powers, inverses = _powers(len(codes))
-    return Units(plain, _spans(codes * powers, inverses, starts, ends), starts, ends, int(alone.sum()))
+    return Units(plain, _spans(codes * powers, inverses, starts, ends), starts, ends, alone[starts])
 
 
 def _spans(terms: Hashes, inverses: Hashes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Hashes:
