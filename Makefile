@@ -14,7 +14,7 @@ demo: venv  ## the main job: climb the intents of our customer-service examples 
 	$(BIN)/rung climb examples/customer_service.csv --input text --output intent --run $(RUN) $(DEMO)
 	@echo "report: $(abspath $(RUN))/report.html"
 
-test: venv  ## the default tests: some four minutes on two cores
+test: venv  ## the default tests: some three minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: venv  ## and the slow ones
