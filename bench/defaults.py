@@ -60,7 +60,9 @@ def main() -> None:
     for name, size, seed, method in itertools.product(asked.tasks, asked.sizes, asked.seeds, asked.methods):
         context = make_context(model, name, size, seed)
         settings = list(
-            itertools.product(OPTIONS[method], RATES[method], (False, True) if RECIPES[method].warm else (False,))
+            itertools.product(
+                OPTIONS[method], asked.rates or RATES[method], (False, True) if RECIPES[method].warm else (False,)
+            )
         )
         for share in (QUARTERS,) if asked.whole else (1, 2, QUARTERS):
             scored = []
@@ -166,6 +168,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=lambda t: [int(x) for x in t.split(",")], default=[0, 1, 2])
     parser.add_argument("--model", default="sprout")
     parser.add_argument("--steps", type=int, default=240)
+    parser.add_argument("--rates", type=lambda t: [float(x) for x in t.split(",")], help="in place of the methods' own")
     parser.add_argument(
         "--whole", action="store_true", help="every setting to its end: a quarter says little of a soft prompt"
     )

@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ async def embedded(service: Service, body: EmbeddingBody, lane: str) -> Response
     if any(each == [] for each in inputs):
         raise ApiError(400, "input is empty; give a text, or a list of them", param="input", code="invalid_value")
     texts = [each if isinstance(each, str) else model.decode(each) for each in inputs]
-    sizes = [len(model.encode(text)) for text in texts]
+    sizes = await asyncio.to_thread(lambda: [len(model.encode(text)) for text in texts])
     if max(sizes) > model.context:
         raise ApiError(
             400,
@@ -97,9 +98,11 @@ async def embedded(service: Service, body: EmbeddingBody, lane: str) -> Response
         with many.mixed.alone(many.lane(lane) if lane != BASE else BASE):
             return model.hidden(some, [layer], "mean")[:, 0]
 
-    # A few at a time: between two orders everybody else's next token is made.
-    groups = [texts[i : i + TOGETHER] for i in range(0, len(texts), TOGETHER)]
-    found = [await asyncio.wrap_future(service.worker.order(lambda some=some: states(some))) for some in groups]  # type: ignore[misc]
+    found: list[np.ndarray] = []
+    for first in range(0, len(texts), TOGETHER):  # between two orders everybody else's next token is made
+        service.lane(body.model)  # which may have been taken away meanwhile
+        some = texts[first : first + TOGETHER]
+        found.append(await asyncio.wrap_future(service.worker.order(partial(states, some))))
     rows, tokens = np.concatenate(found), sum(sizes)
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     data = [

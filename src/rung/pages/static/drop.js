@@ -27,4 +27,5 @@
   input.addEventListener("change", chosen);
   form.addEventListener("submit", () => { said.textContent = said.dataset.sending; });
   input.required = true;
+  if (input.files.length) chosen(); // before this script was there, or kept by the browser on the way back
 })();
