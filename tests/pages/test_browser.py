@@ -199,3 +199,4 @@ def rated(page: Any, at: str, rater: str) -> None:
     for key, done in (("1", 1), ("2", 2), ("0", 3), ("u", 2)):
         page.keyboard.press(key)
         said.filter(has_text=re.compile(rf"\b{done} ")).wait_for()
+        page.wait_for_load_state()  # and with it the script that hears the next key
