@@ -17,16 +17,16 @@ from rung.types import UserError
 
 # Of the tokens of all lessons. Episodes lead: learning from the context is what every later part stands on.
 SHARES: Mapping[str, float] = {
-    "mapping-episodes": 7.0,
+    "mapping-episodes": 5.0,
     "article-episodes": 2.0,
     "source-episodes": 1.0,
     "book-episodes": 0.5,
     "language-episodes": 0.3,
     "opinion-episodes": 2.0,
-    "opinions": 1.6,
+    "opinions": 8.0,
     "topic-episodes": 2.0,
-    "topics": 1.2,
-    "question-types": 1.5,
+    "topics": 6.0,
+    "question-types": 4.0,
     "formats": 0.8,
     "lookup": 0.6,
     "arithmetic": 0.5,

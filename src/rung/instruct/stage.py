@@ -4,7 +4,8 @@
     texts ---------------------------(Stream)---------> tokens     } one step: rows of a few fixed shapes, train
 
 A step is a pure function of the seed and its number, so a run that goes on after a kill repeats nothing. The shapes are fixed so that
-the step can be compiled: text in short rows, lessons in rows of twice that, in every fourth step of the whole context.
+the step can be compiled: text in short rows and in every second step in rows of the whole context, without which a model unlearns to
+read far (docs/LOG.md); lessons in rows of twice the short ones, in every fourth step of the whole context.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from rung.train import Plan, train
 from rung.types import UserError, digest
 
 TEXT = "text"  # the source that plain text goes by
+FAR = 2  # every so many steps the rows of text are of the whole context
 LONG = 4  # every so many steps the lessons' rows are of the whole context; those between have no longer lessons than their rows
 Schedule = Literal["cosine", "wsd", "constant"]
 
@@ -54,7 +56,7 @@ class Stage:
     echo: float = 0.15  # share of rows in which pieces of text come again: see echo.py
     weight: float = 0.6  # of a token of plain text in the loss, beside a token of an answer: answers are few
     label: float = 3.0  # of a token of a label: an episode has few, and they are all it teaches
-    row: int = 256  # tokens of a row of plain text; a row of lessons has twice as many
+    row: int = 256  # tokens of a short row of plain text; a row of lessons has twice as many
     rate: float = 2e-3  # peak, of Muon and AdamW; more unlearns text where little of it is mixed in (docs/LOG.md)
     schedule: Schedule = "cosine"  # constant: another stage follows
     precision: Precision = "auto"  # of the products, by autocast; weights and losses are float32
@@ -167,15 +169,22 @@ class Steps:
         self.model, self.sources, self.stream, self.stage = model, sources, stream, stage
         self.names = sorted(stage.shares)
         self.words = stream.tokens[stream.tokens != model.tokenizer.eos_token_id]  # the text without its marks
-        self.rows = round(stage.batch * stage.text / stage.row)
-        self.echoes = round(stage.batch * stage.echo / stage.row)
-        self.room = stage.batch - (self.rows + self.echoes) * stage.row
 
     def __call__(self, step: int) -> list[Rows]:
-        length = self.length(step)
-        found = [fill(self.lessons(step), max(1, self.room // length), length, self.weight)]
+        length, row = self.length(step), self.row(step)
         plain = [*self.text(step), *self.echo(step)]
-        return [*found, fill(iter(plain), len(plain), self.stage.row, self.weight)] if plain else found
+        rows = (self.count(row, self.stage.text) + self.count(row, self.stage.echo)) if plain else 0
+        room = self.stage.batch - rows * row
+        found = [fill(self.lessons(step), max(1, room // length), length, self.weight)]
+        return [*found, fill(iter(plain), rows, row, self.weight)] if plain else found
+
+    def row(self, step: int) -> int:
+        """Tokens of a row of plain text in that step."""
+        return self.model.context if step % FAR == FAR - 1 else min(self.stage.row, self.model.context)
+
+    def count(self, row: int, share: float) -> int:
+        """Rows of that length that are this share of a step."""
+        return round(self.stage.batch * share / row)
 
     def length(self, step: int) -> int:
         """Tokens of a row of lessons in that step."""
@@ -192,15 +201,19 @@ class Steps:
                 yield found
 
     def text(self, step: int) -> list[Document]:
-        """Rows of plain text, every token learned."""
-        rows = self.stream.rows(step * self.rows, self.rows, self.stage.row)
-        return [Document(tuple(row), 1, TEXT) for row in rows.tolist()]
+        """Rows of plain text, every token learned. Each length goes through the text in an order of its own."""
+        row = self.row(step)
+        count = self.count(row, self.stage.text)
+        rows = self.stream.rows(step // FAR * count, count, row)
+        return [Document(tuple(tokens), 1, TEXT) for tokens in rows.tolist()]
 
     def echo(self, step: int) -> list[Document]:
-        """Rows in which pieces of the text come again, and records of them."""
+        """Short rows in which pieces of the text come again, and records of them."""
         rng = random.Random(f"echo {self.stage.seed}:{step}")
         makers = (records, records, echo)
-        return [makers[i % 3](rng, self.words, self.stage.row, self.model.text.prefix) for i in range(self.echoes)]
+        short, row = min(self.stage.row, self.model.context), self.row(step)
+        count = self.count(row, self.stage.echo) * (row // short)
+        return [makers[i % 3](rng, self.words, short, self.model.text.prefix) for i in range(count)]
 
     def weight(self, document: Document) -> float:
         """What a learned token of the document counts in the loss."""

@@ -14,6 +14,7 @@ from rung.instruct.episode import episode
 from rung.instruct.exercises.instructed import Reading, grouped, instructed
 from rung.instruct.exercises.phrases import phrases, say
 from rung.instruct.exercises.reviews import DOMAINS, Mood, finish, remark, review
+from rung.instruct.exercises.written import either
 from rung.instruct.family import Family
 from rung.instruct.item import Exercise
 from rung.instruct.sources import Sources
@@ -167,7 +168,7 @@ def opinions(rng: random.Random, sources: Sources) -> Exercise:
 
 def _task(rng: random.Random, language: Language, *, exam: bool) -> tuple[dict[str, Callable[[], str]], str]:
     """Groups by name and an instruction: mostly by mood, of one domain or of all."""
-    make = rng.choices((_moods, _three, _domains, _aspects, _facts), (60, 10, 14, 6, 10))[0]
+    make = rng.choices((_moods, _three, _domains, _aspects, _facts), (56, 8, 14, 6, 16))[0]
     names, draws, ask = make(rng, language)
     return grouped(names, draws, exam=exam), ask
 
@@ -184,7 +185,13 @@ def _three(rng: random.Random, language: Language) -> Task:
 def _asked(rng: random.Random, language: Language, moods: tuple[Mood, ...], reading: Reading) -> Task:
     domain = rng.choice(("", "film", "food", *DOMAINS))
     names, ask = reading.draw(rng)
-    return names, [partial(review, rng, language, mood, domain) for mood in moods], ask
+    return names, [partial(_review, rng, language, mood, domain) for mood in moods], ask
+
+
+def _review(rng: random.Random, language: Language, mood: Mood, domain: str) -> str:
+    """By hand, or composed; of a thing of that domain (one at random)."""
+    domain = domain or rng.choice(DOMAINS)
+    return either(rng, "reviews", language, f"{domain}.{mood}", lambda: review(rng, language, mood, domain))
 
 
 def _domains(rng: random.Random, language: Language) -> Task:
@@ -192,7 +199,7 @@ def _domains(rng: random.Random, language: Language) -> Task:
 
     def drawn(domain: str) -> str:
         mood: Mood = rng.choice(("good", "bad"))
-        return review(rng, language, mood, domain)
+        return _review(rng, language, mood, domain)
 
     names = tuple(rng.choice(NAMES[language][domain]) for domain in chosen)
     return names, [partial(drawn, domain) for domain in chosen], rng.choice(ASK_DOMAIN[language])
@@ -211,9 +218,12 @@ def _facts(rng: random.Random, language: Language) -> Task:
 
     def opinion() -> str:
         mood: Mood = rng.choice(("good", "bad"))
-        return review(rng, language, mood, "film" if film else "")
+        return _review(rng, language, mood, "film" if film else "")
 
     def fact() -> str:
+        return either(rng, "reviews", language, "film.fact", stated) if film else stated()
+
+    def stated() -> str:
         section = "fact.film" if film else "fact.goods"
         count = rng.choice((1, 1, 2))
         return finish(rng, language, [say(rng, phrases("plots", language), section) for _ in range(count)])

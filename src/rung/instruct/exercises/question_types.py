@@ -1,6 +1,6 @@
 """What does a question ask for: a person, a place, a number, a date, a thing, an explanation, letters spelled out, yes or no?
 
-Questions are composed from words/*_questions.txt around the titles of encyclopedia articles.
+Questions are written by hand (written.py) or composed from words/*_questions.txt around the titles of encyclopedia articles.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import cache, partial
 from rung.instruct.episode import ARBITRARY, episode
 from rung.instruct.exercises.instructed import grouped, instructed
 from rung.instruct.exercises.phrases import Sections, phrases, say
+from rung.instruct.exercises.written import either
 from rung.instruct.family import Family
 from rung.instruct.item import Exercise
 from rung.instruct.sources import Sources
@@ -54,12 +55,12 @@ LIFE = re.compile(
 
 
 def question_types(rng: random.Random, sources: Sources) -> Exercise:
-    """Read off demonstrations, or told by an instruction."""
+    """Told by an instruction, or read off demonstrations."""
     language: Language = rng.choice(("zh", "en"))
-    told = rng.random() < 0.35
+    told = rng.random() < 0.6
     chosen = _chosen(rng, rng.choice((2, 3, 4, 5, 6, 6, 7)))[: None if told else len(ARBITRARY[language][0])]
     names = [rng.choice(NAMES[language][name]) for name in chosen]
-    groups = grouped(names, [partial(question, rng, sources, language, name) for name in chosen], exam=sources.exam)
+    groups = grouped(names, [partial(_question, rng, sources, language, name) for name in chosen], exam=sources.exam)
     ask = rng.choice(ASK[language]).replace("{all}", _either(rng, language, names))
     if told:
         return instructed(rng, "question-types", language, groups, ask)
@@ -82,6 +83,12 @@ def _either(rng: random.Random, language: Language, names: list[str]) -> str:
     names = rng.sample(names, len(names))
     comma, last = ("、", "还是") if language == "zh" else (", ", " or ")
     return comma.join(names[:-1]) + last + names[-1]
+
+
+def _question(rng: random.Random, sources: Sources, language: Language, kind: str) -> str:
+    """By hand, or composed."""
+    narrow = rng.choice(TYPES[kind])
+    return either(rng, "questions", language, narrow, lambda: question(rng, sources, language, narrow))
 
 
 def question(rng: random.Random, sources: Sources, language: Language, kind: str) -> str:

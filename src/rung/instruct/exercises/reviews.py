@@ -10,6 +10,7 @@ import re
 from typing import Literal
 
 from rung.instruct.exercises.phrases import phrases, say
+from rung.instruct.exercises.written import tokenised
 from rung.types import Language
 
 Mood = Literal["good", "neutral", "bad"]
@@ -28,7 +29,6 @@ ENDS: dict[Language, tuple[str, ...]] = {
     "en": (".", ".", ".", "!", "", "", "...", "!!"),
 }
 TURNS = ("but", "yet", "still", "however", "nevertheless", "even", "and", "so")  # no "and" before these
-MARKS = re.compile(r"\s*([,.;!?:]+|n't\b|'(?:s|m|ve|re|ll|d)\b)")  # set apart in tokenised English: "is n't , it 's"
 _PLURAL = re.compile(r"\b(these \w+|the (?:lessons|noodles|dumplings|fries)) (is|was|has|doesn't|\w+[^s\W]s)\b")
 _VERBS = {"is": "are", "was": "were", "has": "have", "doesn't": "don't"}
 
@@ -107,8 +107,7 @@ def english(rng: random.Random, text: str) -> str:
     """Lower case with marks set apart, lower case, or sentences that open with a capital."""
     style = rng.choices(("apart", "lower", "sentences"), (4, 2, 5))[0]
     if style == "apart":
-        text = MARKS.sub(r" \1", text)
-        return re.sub(r"\s+", " ", text if text[-1] in ".!" else f"{text} .")
+        return tokenised(text)
     if rng.random() < 0.1:
         text = _slip_en(rng, text)
     if style == "lower":

@@ -1,6 +1,6 @@
 """What is a text about? News by section, titles of papers by field, sentences of an encyclopedia by the words of their article.
 
-News and titles are composed from words/*_topics.txt; the sentences are real, their topic is known from the keywords there.
+News and titles are written by hand (written.py) or composed from words/*_topics.txt; the sentences are real, their topic is known from the keywords there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from rung.instruct.episode import ARBITRARY, episode
 from rung.instruct.exercises.instructed import grouped, instructed
 from rung.instruct.exercises.passages import sentences
 from rung.instruct.exercises.phrases import article, fill, phrases
+from rung.instruct.exercises.written import either
 from rung.instruct.family import Family
 from rung.instruct.item import Exercise
 from rung.instruct.sources import Passage, Sources
@@ -174,7 +175,12 @@ Task = tuple[list[str], list[Callable[[], str]], str]  # names, draws of texts, 
 def _news(rng: random.Random, language: Language, count: int, sources: Sources) -> Task:
     chosen = rng.sample(list(NEWS[language]), min(count, len(NEWS[language])))
     report = language == "en" and rng.random() < 0.4
-    draws: list[Callable[[], str]] = [partial(headline, rng, language, topic, report=report) for topic in chosen]
+
+    def drawn(topic: str) -> str:
+        composed = partial(headline, rng, language, topic, report=report)
+        return either(rng, "news", language, topic, composed, apart=False)
+
+    draws: list[Callable[[], str]] = [partial(drawn, topic) for topic in chosen]
     return _names(rng, NEWS[language], chosen), draws, rng.choice(ASK_NEWS[language])
 
 
@@ -189,7 +195,8 @@ def _fields(rng: random.Random, language: Language, count: int, sources: Sources
         chosen[0] = ""
 
     def drawn(field: str) -> str:
-        return title(rng, language, field or rng.choice(SCIENCES))
+        field = field or rng.choice(SCIENCES)
+        return either(rng, "titles", language, field, partial(title, rng, language, field), apart=False)
 
     return _names(rng, fields, chosen), [partial(drawn, f) for f in chosen], rng.choice(ASK_FIELDS[language])
 
