@@ -1,4 +1,4 @@
-"""Whole climbs on our own examples and five public sets, and their results as docs/results.md.
+"""Whole climbs on our own examples and eight public sets, and their results as docs/results.md.
 
     PYTHONPATH=src python bench/climbs.py                              # all sets with sprout
     PYTHONPATH=src python bench/climbs.py --sets trec,sst2 --limit-train 200 --limit-dev 100
@@ -66,6 +66,9 @@ SETS = {
     ),
     "sst2": Set("English film reviews, two labels", ("train.jsonl", "dev.jsonl", "test.jsonl"), 0.75),
     "trec": Set("English questions, six types of answer", ("train.jsonl", "dev.jsonl", "test.jsonl"), 0.85),
+    "waimai_10k": Set("Chinese take-away reviews, two labels", ("train.jsonl", "dev.jsonl", "test.jsonl"), 0.85),
+    "ag_news": Set("English news, four topics", ("train.jsonl", "dev.jsonl", "test.jsonl"), 0.85),
+    "subj": Set("English sentences on films, opinion or plot", ("train.jsonl", "dev.jsonl", "test.jsonl"), 0.85),
     "cluener": Set(
         "Chinese news, entities of ten types (CLUENER 2020; its dev is the sealed test here, dev is cut from train)",
         ("train.jsonl", None, "dev.jsonl"), 0.30, (200, 50, 200),
