@@ -20,12 +20,13 @@ from rung.pages import process, ratings, trial
 from rung.pages.climb import arguments_of
 from rung.pages.compare import common
 from rung.pages.examples import Asked, select
-from rung.pages.pairs import alike, sheet
 from rung.pages.process import Climbs
-from rung.pages.ratings import Pair, following, order, preferences, read, summaries
+from rung.pages.ratings import Pair, following, order, summaries
 from rung.pages.runs import Run
 from rung.pages.trial import Trial
 from rung.pages.uploads import keep
+from rung.report.pairs import alike, sheet
+from rung.report.preferences import preferences, read_ratings
 from rung.task import inspect_task
 from rung.types import Adaptation, Example, ModelRef, Prediction, Prompt, UserError
 
@@ -321,7 +322,7 @@ def asked(**changes: Any) -> Asked:
 
 
 def test_examples_are_filtered_by_what_the_answers_are(run: Run):
-    answers = sheet(run, "dev")
+    answers = sheet(run.folder, run.finished(), "dev")
     one, two = answers.answers["few-shot"], answers.answers["zero-shot"]
     ids = [e.id for e in answers.examples]
     wanted = {
@@ -343,7 +344,7 @@ def test_examples_are_filtered_by_what_the_answers_are(run: Run):
 
 
 def test_answers_side_by_side(browser: Any, run: Run, text_of: Any):
-    answers = sheet(run, "dev")
+    answers = sheet(run.folder, run.finished(), "dev")
     differ = len(answers.differ("few-shot", "zero-shot"))
     said = text_of(browser.get("/runs/orders-1/examples?a=few-shot&b=zero-shot&show=differ").text)
     assert f"{differ} of 70 examples" in said
@@ -464,7 +465,7 @@ def rate(browser: Any, choice: str, **fields: str) -> Any:
 
 
 def test_a_rating_is_blind_random_and_the_same_after_a_reload(browser: Any, run: Run):
-    answers = sheet(run, "dev")
+    answers = sheet(run.folder, run.finished(), "dev")
     wanted = order(answers, PAIR)
     assert {e.id for e in wanted} == {e.id for e in answers.differ("few-shot", "zero-shot")}
     assert [e.id for e in wanted] != [e.id for e in answers.differ("few-shot", "zero-shot")]
@@ -483,12 +484,12 @@ def test_a_rating_is_blind_random_and_the_same_after_a_reload(browser: Any, run:
 
 
 def test_choices_are_kept_taken_back_and_counted(browser: Any, run: Run, text_of: Any):
-    answers = sheet(run, "dev")
+    answers = sheet(run.folder, run.finished(), "dev")
     n = len(order(answers, PAIR))
     rate(browser, "left")
     rate(browser, "tie")
     rate(browser, "right")
-    kept = read(run.folder)
+    kept = read_ratings(run.folder)
     assert [r["choice"] for r in kept] == ["left", "tie", "right"]
     for r, example in zip(kept, order(answers, PAIR), strict=False):
         assert r["example"] == example.id
@@ -500,10 +501,10 @@ def test_choices_are_kept_taken_back_and_counted(browser: Any, run: Run, text_of
     assert following(answers, PAIR, kept)[1:] == (3, n)
     rate(browser, "left", example=kept[0]["example"])  # sent twice: the first stands
     rate(browser, "undo")
-    assert read(run.folder) == kept[:2]
+    assert read_ratings(run.folder) == kept[:2]
     for wrong in ({"choice": "both"}, {"choice": "left", "example": "none"}):
         assert rate(browser, **wrong).status_code == 404
-    (summary,) = summaries(read(run.folder), {"dev": answers})
+    (summary,) = summaries(read_ratings(run.folder), {"dev": answers})
     winner = kept[0]["left"]["rung"]
     assert (summary["wins"], summary["ties"], summary["losses"]) == ((1, 1, 0) if winner == "few-shot" else (0, 1, 1))
     assert summary["rate"]["value"] == (0.75 if winner == "few-shot" else 0.25)
@@ -514,14 +515,14 @@ def test_choices_are_kept_taken_back_and_counted(browser: Any, run: Run, text_of
 
 
 def test_ratings_are_preference_data(browser: Any, run: Run, tmp_path: Path):
-    answers = sheet(run, "dev")
+    answers = sheet(run.folder, run.finished(), "dev")
     for choice, example in zip(["left", "right", "tie"] * 5, order(answers, PAIR), strict=False):
         ratings.rate(run.folder, answers, PAIR, example.id, choice, 1.0)
     lines = browser.get("/runs/orders-1/preferences.jsonl").text
     pairs = [json.loads(line) for line in lines.splitlines()]
-    assert pairs == preferences(read(run.folder))
+    assert pairs == preferences(read_ratings(run.folder))
     assert all(pair["chosen"] != pair["rejected"] for pair in pairs)
     (tmp_path / "preferences.jsonl").write_text(lines, encoding="utf-8")
     found = inspect_task(tmp_path / "preferences.jsonl")
     assert (found.kind, found.used) == ("prefer", len(pairs))
-    assert len(browser.get("/runs/orders-1/ratings.jsonl").text.splitlines()) == len(read(run.folder))
+    assert len(browser.get("/runs/orders-1/ratings.jsonl").text.splitlines()) == len(read_ratings(run.folder))

@@ -5,7 +5,7 @@ guard.py       who may ask: host, origin, session, size; form.py: what a form mu
 view.py        templates and languages
 runs.py        the runs folder, read; uploads.py: files brought by a person; process.py: climbs as processes of their own
 home.py · data.py · climb.py · run.py · examples.py · playground.py · compare.py · rate.py     one page each
-trial.py · pairs.py · ratings.py     what three of them count and keep, without HTTP
+trial.py · ratings.py     what two of them count and keep, without HTTP
 
 The pages only look in: a climb is the command ``rung climb`` in a process of its own, so that closing a page, reloading it
 or ending ``rung ui`` loses nothing.

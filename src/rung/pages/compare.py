@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from rung.evaluate import Marked, paired_difference
 from rung.pages.home import chosen_on_dev
-from rung.pages.pairs import sheet
 from rung.pages.runs import Run, find_run
 from rung.pages.view import language_of, page
 from rung.report.figures import DASH, Figures
+from rung.report.pairs import sheet
 from rung.report.sentences import rung_row
 from rung.report.text import KINDS, METRICS, SPLITS, STATUS, term
 from rung.task.metrics import METRICS as MEASURES
@@ -92,7 +92,7 @@ def paired(one: Run, two: Run, language: Language) -> str:
 
 def common(one: Run, two: Run, split: str) -> tuple[Marked, Marked] | None:
     """Both chosen adaptations' answers on the examples that stand in both runs with the same target; None without any."""
-    sheets = [sheet(run, split) for run in (one, two)]
+    sheets = [sheet(run.folder, run.finished(), split) for run in (one, two)]
     given = [s.answers.get(run.finished()["chosen"]["rung"], {}) for s, run in zip(sheets, (one, two), strict=True)]
     targets = {e.id: e.target for e in sheets[1].examples}
     shared = [e for e in sheets[0].examples if targets.get(e.id) == e.target and all(e.id in g for g in given)]

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from rung.pages.pairs import Sheet, alike, sheet, splits
 from rung.pages.runs import find_run
 from rung.pages.view import language_of, page
+from rung.report.pairs import Sheet, alike, sheet, splits
 from rung.report.run import Answer
 from rung.types import Example, Language
 
@@ -59,8 +59,8 @@ def examples(
 ) -> Response:  # fmt: skip
     run, language = find_run(request.app.state.settings.runs, name), language_of(request)
     result = run.finished()
-    known = splits(run)
-    answers = sheet(run, split if split in known else known[0])
+    known = splits(result)
+    answers = sheet(run.folder, result, split if split in known else known[0])
     names = answers.names
     chosen = result["chosen"]["rung"] if result["chosen"] else ""
     first = a if a in names else chosen if chosen in names else next(iter(names), "")

@@ -12,11 +12,12 @@ from starlette.responses import RedirectResponse, Response
 
 from rung.pages import ratings
 from rung.pages.form import Posted, field
-from rung.pages.pairs import Sheet, sheet, splits
 from rung.pages.ratings import Pair
 from rung.pages.run import attachment
 from rung.pages.runs import NotFound, Run, find_run
 from rung.pages.view import page
+from rung.report.pairs import Sheet, sheet, splits
+from rung.report.preferences import preferences, read_ratings
 
 router = APIRouter()
 RATER = 40  # characters of a name
@@ -25,8 +26,8 @@ RATER = 40  # characters of a name
 @router.get("/runs/{name}/rate")
 def ask(request: Request, name: str, a: str = "", b: str = "", split: str = "dev", rater: str = "") -> Response:
     run = find_run(request.app.state.settings.runs, name)
-    sheets = {split: sheet(run, split) for split in splits(run)}
-    given = ratings.read(run.folder)
+    sheets = _sheets(run)
+    given = read_ratings(run.folder)
     values: dict[str, Any] = {"pair": None, "item": None, "done": 0, "of": 0}
     if a and b:
         pair = _pair(sheets, a, b, split, rater)
@@ -44,7 +45,7 @@ def ask(request: Request, name: str, a: str = "", b: str = "", split: str = "dev
 def rated(request: Request, name: str, form: Posted) -> Response:
     """Keep a choice, or take the last one back, and show the next pair."""
     run = find_run(request.app.state.settings.runs, name)
-    sheets = {split: sheet(run, split) for split in splits(run)}
+    sheets = _sheets(run)
     pair = _pair(sheets, *(field(form, key) for key in ("a", "b", "split", "rater")))
     choice = field(form, "choice")
     if choice == "undo":
@@ -59,14 +60,18 @@ def rated(request: Request, name: str, form: Posted) -> Response:
 def kept(request: Request, name: str) -> Response:
     """Every rating as it is kept."""
     run = find_run(request.app.state.settings.runs, name)
-    return _lines(run, ratings.read(run.folder), "ratings")
+    return _lines(run, read_ratings(run.folder), "ratings")
 
 
 @router.get("/runs/{name}/preferences.jsonl")
 def preferred(request: Request, name: str) -> Response:
     """The ratings as preference data, which ``rung data`` reads."""
     run = find_run(request.app.state.settings.runs, name)
-    return _lines(run, ratings.preferences(ratings.read(run.folder)), "preferences")
+    return _lines(run, preferences(read_ratings(run.folder)), "preferences")
+
+
+def _sheets(run: Run) -> dict[str, Sheet]:
+    return {split: sheet(run.folder, run.finished(), split) for split in splits(run.finished())}
 
 
 def _pair(sheets: dict[str, Sheet], a: str, b: str, split: str, rater: str) -> Pair:

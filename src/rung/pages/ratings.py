@@ -16,11 +16,11 @@ from threading import Lock
 from typing import Any
 
 from rung.evaluate import wilson
-from rung.pages.pairs import Sheet
 from rung.pages.runs import NotFound
+from rung.report.pairs import Sheet, text_of
+from rung.report.preferences import RATINGS, read_ratings
 from rung.types import Example, Prediction, digest
 
-FILE = "ratings.jsonl"
 CHOICES = ("left", "right", "tie")
 SLOWEST = 3600.0  # seconds; whoever took longer was away
 _writing = Lock()
@@ -50,13 +50,6 @@ class Item:
     right: Prediction
     left_rung: str
     right_rung: str
-
-
-def read(run: Path) -> list[dict[str, Any]]:
-    """Every rating, the oldest first."""
-    path = run / FILE
-    lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
-    return [json.loads(line) for line in lines if line]
 
 
 def of_pair(ratings: Sequence[dict[str, Any]], pair: Pair) -> list[dict[str, Any]]:
@@ -110,38 +103,23 @@ def rate(run: Path, sheet: Sheet, pair: Pair, example: str, choice: str, seconds
         "seconds": round(min(max(seconds, 0.0), SLOWEST), 2),
     }  # fmt: skip
     with _writing:
-        if any(r["example"] == example for r in of_pair(read(run), pair)):
+        if any(r["example"] == example for r in of_pair(read_ratings(run), pair)):
             return  # a button pressed twice
-        with (run / FILE).open("a", encoding="utf-8") as out:
+        with (run / RATINGS).open("a", encoding="utf-8") as out:
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def undo(run: Path, pair: Pair) -> None:
     """Take the last rating of this person on this pair out of the file."""
     with _writing:
-        every = read(run)
+        every = read_ratings(run)
         mine = of_pair(every, pair)
         if mine:
             last = max(i for i, r in enumerate(every) if r == mine[-1])
             kept = [json.dumps(r, ensure_ascii=False) + "\n" for i, r in enumerate(every) if i != last]
-            partial = run / f"{FILE}.new"
+            partial = run / f"{RATINGS}.new"
             partial.write_text("".join(kept), encoding="utf-8")
-            partial.replace(run / FILE)
-
-
-def text_of(answer: Prediction) -> str:
-    """What was shown of an answer: itself, or what was written where that could not be read."""
-    return answer.output or answer.text
-
-
-def preferences(ratings: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """The ratings as preference data: input, chosen, rejected. Ties say nothing and are left out."""
-    pairs = []
-    for r in ratings:
-        if r["choice"] != "tie":
-            other = "right" if r["choice"] == "left" else "left"
-            pairs.append({"input": r["input"], "chosen": r[r["choice"]]["output"], "rejected": r[other]["output"]})
-    return pairs
+            partial.replace(run / RATINGS)
 
 
 def summaries(ratings: Sequence[dict[str, Any]], sheets: dict[str, Sheet]) -> list[dict[str, Any]]:

@@ -121,13 +121,6 @@ def all_runs(root: Path) -> list[Run]:
     return sorted(shown, key=lambda run: -run.changed)
 
 
-def best_hashes(result: Mapping[str, Any]) -> dict[str, str]:
-    """Each measured rung's best candidate, as the ledger knows it: rung -> hash."""
-    known = {(c["rung"], c["name"]): c["hash"] for c in result["candidates"]}
-    pairs = ((row["name"], known.get((row["name"], row["best"]))) for row in result["rungs"] if row["dev"])
-    return {name: hash for name, hash in pairs if hash is not None}
-
-
 def _json(path: Path) -> dict[str, Any] | None:
     try:
         body = json.loads(path.read_text(encoding="utf-8"))

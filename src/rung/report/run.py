@@ -89,6 +89,13 @@ def chosen_hash(result: Mapping[str, Any]) -> str | None:
     return next(known, None)
 
 
+def best_hashes(result: Mapping[str, Any]) -> dict[str, str]:
+    """Each measured rung's best candidate, as the ledger knows it: rung -> hash."""
+    known = {(c["rung"], c["name"]): c["hash"] for c in result["candidates"]}
+    pairs = ((row["name"], known.get((row["name"], row["best"]))) for row in result["rungs"] if row["dev"])
+    return {name: hash for name, hash in pairs if hash is not None}
+
+
 def chosen_adaptation(result: Mapping[str, Any], ledger: Reads) -> Adaptation | None:
     """The chosen adaptation, or None where nothing was chosen."""
     body = ledger.adaptations().get(chosen_hash(result) or "")

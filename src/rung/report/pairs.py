@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from rung.pages.runs import Run, best_hashes
-from rung.report.run import Answer, open_ledger
-from rung.types import Example
+from rung.report.run import Answer, best_hashes, open_ledger
+from rung.types import Example, Prediction
 
 Answers = Mapping[str, Mapping[str, Answer]]  # rung -> example id -> answer
 
@@ -31,6 +32,11 @@ class Sheet:
         return [e for e in self.examples if e.id in one and e.id in two and not alike(one[e.id], two[e.id])]
 
 
+def text_of(answer: Prediction) -> str:
+    """What is shown of an answer: itself, or what was written where that could not be read."""
+    return answer.output or answer.text
+
+
 def alike(one: Answer, two: Answer) -> bool:
     """Whether two answers say the same; two that cannot be read are alike if they were written alike."""
     first, second = one.prediction, two.prediction
@@ -39,9 +45,9 @@ def alike(one: Answer, two: Answer) -> bool:
     return first.valid == second.valid and first.text == second.text
 
 
-def sheet(run: Run, split: str) -> Sheet:
+def sheet(run: Path, result: Mapping[str, Any], split: str) -> Sheet:
     """The answers on ``split``: "dev", or "test" once the seal is open (else it is empty)."""
-    result, ledger = run.finished(), open_ledger(run.folder)
+    ledger = open_ledger(run)
     try:
         examples = ledger.examples(split)
         known = {example.id: example for example in examples}
@@ -56,6 +62,6 @@ def sheet(run: Run, split: str) -> Sheet:
         ledger.close()
 
 
-def splits(run: Run) -> list[str]:
+def splits(result: Mapping[str, Any]) -> list[str]:
     """The splits that may be looked at."""
-    return ["dev", "test"] if run.finished()["test"] else ["dev"]
+    return ["dev", "test"] if result["test"] else ["dev"]
