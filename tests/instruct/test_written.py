@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rung.instruct.exercises.kinds import GROUPS
 from rung.instruct.exercises.question_types import TYPES
 from rung.instruct.exercises.reviews import DOMAINS
 from rung.instruct.exercises.topics import FIELDS, NEWS
@@ -19,6 +20,7 @@ KEYS = {
     "news": set(NEWS["en"]) | set(NEWS["zh"]),
     "titles": set(FIELDS["en"]) | set(FIELDS["zh"]),
     "questions": set(TYPES) - {"explanation", "quantity"},
+    "kinds": {f"{which}.{key}" for which, keys in GROUPS.items() for key in keys},
 }
 
 
@@ -35,7 +37,9 @@ def test_texts_are_of_keys_that_are_asked_for_and_stand_once(theme, language):
 
 
 def test_every_file_is_of_a_theme():
-    assert {path.name for path in FOLDER.iterdir()} == {f"{lang}_{t}.tsv" for lang in ("zh", "en") for t in KEYS}
+    assert {path.name for path in FOLDER.iterdir()} == {
+        f"{lang}_{t}.tsv" for lang in ("zh", "en") for t in (*KEYS, "intents")
+    }
 
 
 def test_a_text_has_one_form_for_good():

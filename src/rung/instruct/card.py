@@ -108,7 +108,7 @@ def sets(stages: Sequence[Step], tasks: Path) -> str:
     head = ["family of the last stage", "share", "nats per learned token at the end"]
     rest = (
         f"Everything else is made by hand-written rules, from the texts above, and from {count():,} short texts (reviews, news, titles, "
-        "questions) that large language models wrote for it one by one, from no data set; none stands in a public test split.\n"
+        "questions, intents) that large language models wrote for it one by one, from no data set; none stands in a public test split.\n"
     )
     return "\n".join([*parts, table(head, rows), rest])
 

@@ -27,6 +27,8 @@ SHARES: Mapping[str, float] = {
     "topic-episodes": 2.0,
     "topics": 6.0,
     "question-types": 4.0,
+    "kinds": 4.0,
+    "kind-episodes": 1.5,
     "formats": 0.8,
     "lookup": 0.6,
     "arithmetic": 0.5,

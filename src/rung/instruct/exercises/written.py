@@ -3,7 +3,7 @@
     food.bad<TAB>等了两个小时，汤都洒了           a line of written/zh_reviews.tsv: its key, its text
 
 Files are one a language and theme: reviews (domain.mood, and film.fact for what happens in a film), news and titles (topic), questions
-(type). Large language models wrote them one by one; none is from a data set.
+(type), intents (trade.intent), kinds (set.label). Large language models wrote them one by one; none is from a data set.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from rung.types import Language
 
 FOLDER = Path(__file__).with_name("written")
 SHARE = 0.6  # of the draws, where there are texts of the key
-MARKS = re.compile(r"\s*([,.;!?:]+|n't\b|'(?:s|m|ve|re|ll|d)\b)")  # set apart in tokenised English: "is n't , it 's"
+MARKS = re.compile(
+    r"\s*([,.;!?:]+(?!\d)|n't\b|'(?:s|m|ve|re|ll|d)\b)"
+)  # set apart in tokenised English: "is n't , it 's"
 
 
 @cache
