@@ -15,6 +15,7 @@ import pytest
 from starlette.datastructures import FormData
 
 from rung.engine import fake_model
+from rung.evaluate import Judged, Order
 from rung.ladder import alive
 from rung.pages import process, ratings, trial
 from rung.pages.climb import arguments_of
@@ -26,7 +27,7 @@ from rung.pages.runs import Run
 from rung.pages.trial import Trial
 from rung.pages.uploads import keep
 from rung.report.pairs import alike, sheet
-from rung.report.preferences import preferences, read_ratings
+from rung.report.preferences import contests, keep_judgement, line_of, preferences, read_ratings
 from rung.task import inspect_task
 from rung.types import Adaptation, Example, ModelRef, Prediction, Prompt, UserError
 
@@ -526,3 +527,49 @@ def test_ratings_are_preference_data(browser: Any, run: Run, tmp_path: Path):
     found = inspect_task(tmp_path / "preferences.jsonl")
     assert (found.kind, found.used) == ("prefer", len(pairs))
     assert len(browser.get("/runs/orders-1/ratings.jsonl").text.splitlines()) == len(read_ratings(run.folder))
+
+
+def judge_them(run: Run, ids: list[str], rule: str, name: str = "model") -> None:
+    """Judgements of few-shot (a) against zero-shot: "left" or "right" as the ratings say, or "1": the first place each time."""
+    answers = sheet(run.folder, run.finished(), "dev")
+    chosen = {r["example"]: r[r["choice"]]["rung"] for r in read_ratings(run.folder)}
+    for contest in contests(answers, "few-shot", "zero-shot", ids):
+        if contest.example in ids:
+            wins = chosen[contest.example] == "few-shot"
+            said = ("1", "1") if rule == "1" else ("1", "2") if wins else ("2", "1")
+            judged = Judged(contest.example, Order(said[0], None), Order(said[1], None))
+            judge = {"name": name, "hash": name, "dtype": "float32"}
+            keep_judgement(run.folder, line_of(judged, contest, answers, "few-shot", "zero-shot", judge))
+
+
+def test_a_judge_is_held_against_the_person_beside_the_metric(browser: Any, run: Run, text_of: Any):
+    answers = sheet(run.folder, run.finished(), "dev")
+    rated = order(answers, PAIR)[:12]
+    for choice, example in zip(["left", "right"] * 6, rated, strict=True):
+        ratings.rate(run.folder, answers, PAIR, example.id, choice, 1.0)
+    assert "judge" not in text_of(browser.get("/runs/orders-1/rate").text)
+    ids = [e.id for e in rated]
+    judge_them(run, ids, "as rated", "able")
+    judge_them(run, ids, "1", "bound")
+    said = text_of(browser.get("/runs/orders-1/rate").text)
+    able, bound = said.split("The judge able")[1].split("The judge bound")
+    assert "chose on 12 of these pairs" in able
+    assert "1.000 [.758, 1.000], n = 12" in able  # Wilson's interval begins at 12 / (12 + 1.96 ** 2)
+    assert "by position" not in able
+    assert "no better than chance" not in able
+    assert ".500" in bound
+    assert "no better than chance" in bound
+    assert "It answers by position" in bound
+    zh = text_of(browser.get("/runs/orders-1/rate", headers={"accept-language": "zh"}).text)
+    assert "评审 bound" in zh
+    assert "按位置作答" in zh
+
+
+def test_a_judgement_of_other_pairs_is_not_shown(browser: Any, run: Run, text_of: Any):
+    answers = sheet(run.folder, run.finished(), "dev")
+    first, second = order(answers, PAIR)[:2]
+    ratings.rate(run.folder, answers, PAIR, second.id, "left", 1.0)
+    judge_them(run, [second.id], "1")
+    ratings.undo(run.folder, PAIR)
+    ratings.rate(run.folder, answers, PAIR, first.id, "left", 1.0)
+    assert "The judge" not in text_of(browser.get("/runs/orders-1/rate").text)

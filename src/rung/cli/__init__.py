@@ -1,4 +1,4 @@
-"""The door for people: ``rung climb``, ``data``, ``predict``, ``evaluate``, ``report``, ``pretrain``; a file for each group.
+"""The door for people: ``rung climb``, ``data``, ``predict``, ``evaluate``, ``judge``, ``report``, ``pretrain``; a file for each group.
 
 Every command answers to ``--json`` and speaks Chinese or English (``--lang``, else the locale). A user's mistake is one
 sentence and exit status 2; an interrupted climb exits with 130 and can be gone on with.
@@ -14,7 +14,7 @@ from rung.cli.options import app, show_json
 from rung.types import UserError
 
 # Each puts its commands on the application; --help shows them in this order.
-for group in ("climb", "data", "synthesize", "answer", "export", "serve", "pretrain", "ui", "selftest"):
+for group in ("climb", "data", "synthesize", "answer", "judge", "export", "serve", "pretrain", "ui", "selftest"):
     import_module(f"rung.cli.{group}")
 
 

@@ -41,8 +41,10 @@ NAMES = {
 }  # fmt: skip
 
 
-def endpoint_of(given: dict[str, Any], model: str) -> dict[str, Any]:
-    """What ``load_model`` takes beyond the name, of a command's arguments; raises UserError where ``model`` is no endpoint's."""
+def endpoint_of(given: dict[str, Any], model: str, option: str = "--model") -> dict[str, Any]:
+    """What ``load_model`` takes beyond the name, of a command's arguments; raises UserError where ``model``, which ``option``
+    names, is no endpoint's.
+    """
     from rung.engine import EndpointOptions
 
     told = {name: given[name] for name in NAMES if given.get(name) is not None}
@@ -51,8 +53,8 @@ def endpoint_of(given: dict[str, Any], model: str) -> dict[str, Any]:
         if told:
             typed = NAMES[next(iter(told))]
             raise UserError(
-                f"{typed} is for a model behind an endpoint, and {model!r} is none: type --model openai:NAME --base-url URL",
-                zh=f"{typed} 用于远程接口的模型，而 {model!r} 不是：请写 --model openai:名称 --base-url 地址",
+                f"{typed} is for a model behind an endpoint, and {model!r} is none: type {option} openai:NAME --base-url URL",
+                zh=f"{typed} 用于远程接口的模型，而 {model!r} 不是：请写 {option} openai:名称 --base-url 地址",
             )
         return context
     names = {"api_key_env": "key_env"}

@@ -97,15 +97,18 @@ def open_model(name: str, dtype: str = "float32", batch_size: int | None = None,
 
 
 def open_adaptation(
-    folder: Path, model: str | None, dtype: str, batch_size: int | None, given: dict[str, Any] | None = None
-):
-    """An adaptation and the model it stands on, checked to belong together; ``given``: the command's arguments."""
+    folder: Path, model: str | None, dtype: str, batch_size: int | None, given: dict[str, Any] | None = None,
+    option: str = "--model",
+):  # fmt: skip
+    """An adaptation and the model it stands on, checked to belong together; ``given``: the command's arguments, of which
+    ``option`` names the model.
+    """
     from rung.adaptation import load
     from rung.types import ModelRef
 
     made = load(folder)
     name = model or (made.model.name if made.model else "sprout")
-    loaded = open_model(name, dtype, batch_size, **(endpoint_of(given, name) if given is not None else {}))
+    loaded = open_model(name, dtype, batch_size, **(endpoint_of(given, name, option) if given is not None else {}))
     return load(folder, ModelRef(loaded.name, loaded.sha256)), loaded
 
 

@@ -17,7 +17,7 @@ from rung.pages.run import attachment
 from rung.pages.runs import NotFound, Run, find_run
 from rung.pages.view import page
 from rung.report.pairs import Sheet, sheet, splits
-from rung.report.preferences import preferences, read_ratings
+from rung.report.preferences import preferences, read_judgements, read_ratings
 
 router = APIRouter()
 RATER = 40  # characters of a name
@@ -33,7 +33,7 @@ def ask(request: Request, name: str, a: str = "", b: str = "", split: str = "dev
         pair = _pair(sheets, a, b, split, rater)
         values["pair"] = pair
         values["item"], values["done"], values["of"] = ratings.following(sheets[pair.split], pair, given)
-    summaries = ratings.summaries(given, sheets)
+    summaries = ratings.summaries(given, sheets, read_judgements(run.folder))
     names = sheets["dev"].names
     return page(
         request, "rate.html.j2", run=run, r=run.finished(), names=names, summaries=summaries,

@@ -17,8 +17,9 @@ from typing import Any
 
 from rung.evaluate import wilson
 from rung.pages.runs import NotFound
+from rung.report.judging import account
 from rung.report.pairs import Sheet, text_of
-from rung.report.preferences import RATINGS, read_ratings
+from rung.report.preferences import RATINGS, judged_by, people, read_ratings
 from rung.types import Example, Prediction, digest
 
 CHOICES = ("left", "right", "tie")
@@ -122,15 +123,23 @@ def undo(run: Path, pair: Pair) -> None:
             partial.replace(run / RATINGS)
 
 
-def summaries(ratings: Sequence[dict[str, Any]], sheets: dict[str, Sheet]) -> list[dict[str, Any]]:
+def summaries(
+    ratings: Sequence[dict[str, Any]], sheets: dict[str, Sheet], judgements: Sequence[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
     """For each pair of rungs and split: wins, ties and losses of the first, its win rate with a Wilson interval (a tie is half
-    a win), the share of left choices, and how often the metric agrees where it tells the two apart.
+    a win), the share of left choices, how often the metric agrees where it tells the two apart, and each judge's account.
     """
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for r in ratings:
         a, b = sorted((r["left"]["rung"], r["right"]["rung"]))
         groups.setdefault((a, b, r["split"]), []).append(r)
-    return [_summary(a, b, split, given, sheets.get(split)) for (a, b, split), given in groups.items()]
+    return [
+        {
+            **_summary(a, b, split, given, sheets.get(split)),
+            "judges": _judges(a, b, given, sheets.get(split), judgements),
+        }
+        for (a, b, split), given in groups.items()
+    ]
 
 
 def _summary(a: str, b: str, split: str, given: list[dict[str, Any]], sheet: Sheet | None) -> dict[str, Any]:
@@ -159,6 +168,23 @@ def _agreement(
         if winner and one and two and one.score is not None and two.score is not None and one.score != two.score:
             agreed.append(winner == (a if one.score > two.score else b))
     return _share(sum(agreed), len(agreed)) if agreed else None
+
+
+def _judges(
+    a: str, b: str, given: Sequence[dict[str, Any]], sheet: Sheet | None, judgements: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """How far each judge of these adaptations agrees with the people who rated the same pairs."""
+    if sheet is None or a not in sheet.hashes or b not in sheet.hashes:
+        return []
+    one, two = sheet.hashes[a], sheet.hashes[b]
+    said = people(given, one, two, sheet.split)
+    told = []
+    for judge in {(j["judge"]["hash"], j["judge"]["dtype"]): j["judge"] for j in judgements}.values():
+        judged = judged_by(judgements, one, two, sheet.split, judge)
+        both = [judged[example] for example in said if example in judged]
+        if both:
+            told.append({"name": judge["name"], **account(both, {}, said).as_json()})
+    return told
 
 
 def _share(hits: float, n: int) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 run.py        a run folder, read: result.json, the ledger, the chosen adaptation's answers
 sentences.py  the answer in three sentences, for the page and for the terminal
-pairs.py      the answers of two rungs to the same examples; preferences.py: who prefers which, people and judges
+pairs.py      the answers of two rungs to the same examples; preferences.py: who prefers which, people and judges;
+              judging.py: what a judge's choices are worth
 figures.py    numbers as a person reads them; text.py: the words, in Chinese and in English
 tables.py     confusions, scores of labels and fields, mistakes
 charts/       the charts, as SVG

@@ -23,7 +23,7 @@ Line = dict[str, Any]
 
 def read_lines(path: Path) -> list[Line]:
     """The whole lines of a file, the oldest first; none where it is not there. A line that is being written is no line yet."""
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
+    lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
     return [json.loads(line) for line in lines]
 
 
@@ -70,7 +70,7 @@ def read_judgements(run: Path) -> list[Line]:
     return read_lines(run / JUDGEMENTS)
 
 
-def of_pair(lines: Iterable[Line], a: str, b: str, split: str, judge: Mapping[str, str]) -> dict[str, Judged]:
+def judged_by(lines: Iterable[Line], a: str, b: str, split: str, judge: Mapping[str, str]) -> dict[str, Judged]:
     """What one judge said of the adaptations with the hashes ``a`` and ``b`` on a split, by example."""
     found: dict[str, Judged] = {}
     for line in lines:
