@@ -7,7 +7,7 @@ a normal distribution, with 0 and +-1 among them. Double quantisation writes tho
 bits with one float32 for each 256 of them: 4 + 8/64 + 32/(64 * 256) = 4.127 bits for each weight, where bfloat16 has 16.
 
 What is saved is memory, not time: each product opens the weights anew, once forward and once backward, because the graph
-keeps the 4 bits only. The arithmetic of packing and opening is bitsandbytes' (``pip install "rung[quant]"``).
+keeps the 4 bits only. The arithmetic of packing and opening is bitsandbytes' (``pip install -e ".[quant]"`` in the folder of Rung).
 
 On disk: PEFT's own LoRA, and beside it ``quantisation.json``, which says over what base it was trained. PEFT does not read
 that file: give its base the same quantisation, or it answers a little differently.
@@ -268,7 +268,7 @@ def bitsandbytes() -> ModuleType:
         import bitsandbytes.functional as functional
     except ImportError as error:
         raise UserError(
-            'a 4-bit base needs bitsandbytes: type pip install "rung[quant]"',
-            zh='4 位基座需要 bitsandbytes：请运行 pip install "rung[quant]"',
+            'a 4-bit base needs bitsandbytes: type pip install -e ".[quant]" in the folder of Rung',
+            zh='4 位基座需要 bitsandbytes：请在 Rung 的文件夹里运行 pip install -e ".[quant]"',
         ) from error
     return functional

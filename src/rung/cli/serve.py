@@ -38,8 +38,8 @@ def serve(
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise UserError(
-            f'serving needs {error.name}: type pip install "rung[serve]"',
-            zh=f'服务需要 {error.name}：请运行 pip install "rung[serve]"',
+            f'serving needs {error.name}: type pip install -e ".[serve]" in the folder of Rung',
+            zh=f'服务需要 {error.name}：请在 Rung 的文件夹里运行 pip install -e ".[serve]"',
         ) from error
     from rung.adaptation import load
     from rung.serve import Limits, Server, Service, named_folders

@@ -33,8 +33,8 @@ def ui(
         from rung.pages.settings import is_loopback
     except ImportError as error:
         raise UserError(
-            f"the pages need the extra 'ui' ({error.name} is missing): pip install 'rung[ui]'",
-            zh=f"页面需要附加依赖 ui（缺少 {error.name}）：pip install 'rung[ui]'",
+            f"the pages need the extra 'ui' ({error.name} is missing): pip install -e '.[ui]' in the folder of Rung",
+            zh=f"页面需要附加依赖 ui（缺少 {error.name}）：请在 Rung 的文件夹里运行 pip install -e '.[ui]'",
         ) from None
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)

@@ -61,7 +61,7 @@ def _peft() -> Any:
         import peft
     except ImportError as error:
         raise UserError(
-            'checking an adapter through PEFT needs peft: type pip install "rung[export]", or --no-check',
-            zh='通过 PEFT 检查适配器需要 peft：请运行 pip install "rung[export]"，或加 --no-check',
+            'checking an adapter through PEFT needs peft: type pip install -e ".[export]" in the folder of Rung, or --no-check',
+            zh='通过 PEFT 检查适配器需要 peft：请在 Rung 的文件夹里运行 pip install -e ".[export]"，或加 --no-check',
         ) from error
     return peft

@@ -242,7 +242,7 @@ def _openai() -> Any:
         import openai
     except ImportError:
         raise UserError(
-            "a model behind an endpoint needs the openai client: pip install 'rung[endpoint]'",
-            zh="使用远程接口的模型需要 openai 客户端：pip install 'rung[endpoint]'",
+            "a model behind an endpoint needs the openai client: pip install -e '.[endpoint]' in the folder of Rung",
+            zh="使用远程接口的模型需要 openai 客户端：请在 Rung 的文件夹里运行 pip install -e '.[endpoint]'",
         ) from None
     return openai
