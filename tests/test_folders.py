@@ -22,10 +22,10 @@ from rung.adapters import LoraConfig, PromptTuningConfig, attach
 from rung.adapters import save as save_adapter
 from rung.adapters.peft_format import read_config, read_weights
 from rung.engine.fake import tiny_llama
-from rung.folders import recover, replacing, room_for
+from rung.folders import recover, replacing, room_for, writable, write_whole
 from rung.ledger import Ledger
 from rung.train import Plan, read_checkpoint, train
-from rung.types import Adaptation, DiskFull
+from rung.types import Adaptation, DiskFull, UserError
 
 SIZE = 20_000  # numbers: saving takes about as long as a step
 
@@ -182,3 +182,30 @@ def test_killed_while_adapters_and_adaptations_are_written(tmp_path: Path, kills
         assert load(folder).adapter  # its files are those of its hash
     write(0.0)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["adaptation", "adapter"]
+
+
+def test_a_folder_that_cannot_be_is_told_before_work_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert writable(tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UserError, match="a file stands there") as caught:
+            writable(place)
+        assert "同名文件" in caught.value.zh
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write wherever the disk is not read-only
+    with pytest.raises(UserError, match="read-only"):
+        writable(tmp_path)
+
+    def locked(*args: object, **more: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", locked)
+    with pytest.raises(UserError, match="read-only"):
+        writable(tmp_path / "new")
+
+
+def test_a_file_is_whole_or_what_it_was(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.json", "one")
+    (tmp_path / "a.json.new").symlink_to("/dev/full")
+    with pytest.raises(DiskFull):
+        write_whole(tmp_path / "a.json", "two")
+    assert (tmp_path / "a.json").read_text() == "one" and not (tmp_path / "a.json.new").exists()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from rung.types import DiskFull
+from rung.types import DiskFull, UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+LOCKED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @contextmanager
@@ -40,6 +42,44 @@ def replacing(folder: Path) -> Iterator[Path]:
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def writable(folder: Path) -> Path:
+    """``folder``, made where it is not there; UserError where a file stands in its way or nothing may be written there."""
+    try:
+        with room_for(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(
+            f"{folder} cannot be a folder: a file stands there; type another one",
+            zh=f"{folder} 处已有同名文件，无法建立文件夹：请换一个",
+        ) from None
+    except OSError as error:
+        if error.errno not in LOCKED:
+            raise
+        raise locked(folder) from None
+    if not os.access(folder, os.W_OK):
+        raise locked(folder)
+    return folder
+
+
+def locked(folder: Path) -> UserError:
+    return UserError(
+        f"nothing may be written to {folder}: the disk or the folder is read-only for you; type another one",
+        zh=f"无法写入 {folder}：磁盘或文件夹对你是只读的；请换一个",
+    )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """``path`` holds ``text`` in UTF-8, or what stood there before: a kill or a full disk (DiskFull) leaves no half of it."""
+    fresh = _fresh(path)
+    with room_for(path):
+        try:
+            fresh.write_text(text, encoding="utf-8")
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+        fresh.replace(path)
 
 
 @contextmanager
