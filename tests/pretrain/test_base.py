@@ -16,8 +16,8 @@ from rung.pretrain.base import Recipe, lay_out, pretrain
 from rung.pretrain.corpus import Rows
 from rung.pretrain.record import Curve
 from rung.pretrain.tokenizer import load_tokenizer
-from rung.train import CheckpointMismatch
-from rung.types import UserError, digest
+from rung.train import CheckpointBroken, CheckpointMismatch
+from rung.types import DataError, UserError, digest
 
 
 class Killed(Exception):
@@ -123,11 +123,58 @@ def test_compiling_is_no_part_of_the_recipe(texts, trained, small, tmp_path):
     assert pretrain(texts, tmp_path / "run", dataclasses.replace(small, compile=True), say=quiet).exists()
 
 
-@pytest.mark.parametrize("change", [{"size": "3"}, {"context": 512}, {"precision": "float16"}, {"schedule": "linear"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"size": "3"}, {"context": 512}, {"precision": "float16"}, {"schedule": "linear"}, {"vocabulary": 70_000}],
+)
 def test_an_impossible_recipe_is_refused_before_anything_is_done(texts, small, tmp_path, change):
     with pytest.raises(UserError):
         pretrain(texts, tmp_path / "run", dataclasses.replace(small, **change), say=quiet)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "train, valid, message",
+    [
+        ('{"text": "x', '{"text": "x"}', "not JSON"),
+        ("", "", "nothing to learn from"),
+        ('{"text": "x"}', "{", "valid.jsonl:1"),
+    ],
+)
+def test_texts_that_cannot_be_read_are_told_before_anything_is_made(small, tmp_path, train, valid, message):
+    (tmp_path / "texts" / "a").mkdir(parents=True)
+    (tmp_path / "texts" / "a" / "train.jsonl").write_text(train)
+    (tmp_path / "texts" / "a" / "valid.jsonl").write_text(valid)
+    with pytest.raises(DataError, match=message):
+        pretrain(tmp_path / "texts", tmp_path / "run", small, say=quiet)
+    assert not (tmp_path / "run").exists()  # so that the mended texts are no other texts
+
+
+def test_what_is_no_pretraining_is_left_alone(texts, small, tmp_path):
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "weights").write_text("of somebody else")
+    with pytest.raises(CheckpointMismatch, match=r"\(model, and no recipe.json\)"):
+        pretrain(texts, tmp_path / "mine", small, say=quiet)
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["model"]
+    with pytest.raises(UserError, match="a file stands there"):
+        pretrain(texts, tmp_path / "mine" / "model" / "weights", small, say=quiet)
+
+
+def test_tokens_that_were_cut_short_are_not_trained_on(texts, trained, small, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    with (tmp_path / "run" / "tokens.bin").open("r+b") as file:
+        file.truncate(100)
+    with pytest.raises(CheckpointBroken, match="delete tokens.json"):
+        pretrain(texts, tmp_path / "run", small, say=quiet)
+
+
+def test_a_line_of_the_curve_that_a_kill_cut_short_is_made_again(tmp_path):
+    path = tmp_path / "curve.jsonl"
+    Curve(path).add(1, loss=2.0)
+    with path.open("a") as file:
+        file.write('{"step": 2, "lo')
+    Curve(path).add(2, loss=1.0)
+    assert [json.loads(line)["loss"] for line in path.read_text().splitlines()] == [2.0, 1.0]
 
 
 def test_rows_are_never_longer_than_the_context(texts, trained):

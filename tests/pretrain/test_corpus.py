@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from rung.pretrain.corpus import Rows, Stream, encode, find_sources
+from rung.pretrain.corpus import Rows, Stream, encode, find_sources, read_texts
 from rung.pretrain.tokenizer import END_OF_TEXT, load_tokenizer
-from rung.types import DataError
+from rung.types import DataError, DiskFull
 
 
 @pytest.fixture
@@ -52,7 +52,12 @@ def test_every_document_behind_a_mark(texts, trained, tmp_path):
 
 @pytest.mark.parametrize(
     "line, message",
-    [("{", "train.jsonl:2: not JSON"), ('{"body": "x"}', "train.jsonl:2: no field 'text'"), ("[]", "no field")],
+    [
+        ("{", "train.jsonl:2: not JSON"),
+        ('{"body": "x"}', "train.jsonl:2: no field 'text'"),
+        ("[]", "no field"),
+        (r'{"text": "a\ud83d"}', "train.jsonl:2: half of a surrogate pair"),
+    ],
 )
 def test_a_bad_line_is_named(tmp_path, line, message):
     folder = tmp_path / "a"
@@ -70,3 +75,20 @@ def test_missing_files_are_told(tmp_path):
     (tmp_path / "a" / "train.jsonl").write_text("")
     with pytest.raises(DataError, match=r"no valid\.jsonl"):
         find_sources(tmp_path)
+
+
+def test_another_encoding_is_told_with_its_line_and_empty_lines_are_none(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "x"}\n\n' + json.dumps({"text": "文本"}, ensure_ascii=False).encode("gb18030") + b"\n")
+    texts = read_texts(path)
+    assert next(texts) == "x"
+    with pytest.raises(DataError, match="a.jsonl:3: not UTF-8") as caught:
+        next(texts)
+    assert "UTF-8" in caught.value.zh
+
+
+def test_a_full_disk_is_told_and_not_taken_for_whole_tokens(texts, trained, tmp_path):
+    (tmp_path / "tokens.part").symlink_to("/dev/full")
+    with pytest.raises(DiskFull):
+        encode(find_sources(texts), load_tokenizer(trained / "tokenizer"), tmp_path / "tokens.bin")
+    assert not (tmp_path / "tokens.bin").exists()

@@ -18,8 +18,8 @@ import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rung.engine import without_bars
-from rung.folders import recover, replacing
-from rung.pretrain.corpus import Rows, Source, Stream, encode, find_sources
+from rung.folders import recover, replacing, writable, write_whole
+from rung.pretrain.corpus import Rows, Source, Stream, check_sources, encode, find_sources
 from rung.pretrain.lineage import Step, keep, machine
 from rung.pretrain.loss import NextTokens
 from rung.pretrain.model import shape
@@ -29,7 +29,7 @@ from rung.pretrain.progress import Progress, Say, silent
 from rung.pretrain.recipe import Recipe, check, settled
 from rung.pretrain.record import claim
 from rung.pretrain.tokenizer import END_OF_TEXT, PAD, bytes_per_token, load_tokenizer, train_tokenizer
-from rung.train import Plan, TrainingReport, train
+from rung.train import CheckpointBroken, Plan, TrainingReport, train
 
 
 def pretrain(texts: Path, out: Path, recipe: Recipe, *, say: Say = print) -> Path:
@@ -37,8 +37,8 @@ def pretrain(texts: Path, out: Path, recipe: Recipe, *, say: Say = print) -> Pat
 
     Every stage leaves its file in ``out`` and is not done twice; training goes on from its last checkpoint. Under
     ``torchrun`` the processes share each batch, and only the first one writes and speaks. Raises DataError (no texts,
-    too few), UserError (a recipe that cannot be) and CheckpointMismatch (``out`` was begun with another recipe or
-    other texts).
+    too few), UserError (a recipe that cannot be, a folder that cannot be written), CheckpointMismatch (``out`` was begun
+    with another recipe or other texts) and CheckpointBroken.
     """
     check(recipe)
     with processes() as here:
@@ -46,7 +46,9 @@ def pretrain(texts: Path, out: Path, recipe: Recipe, *, say: Say = print) -> Pat
         say = say if here.first else silent
         with here.first_goes_first():
             sources = find_sources(texts)
-            out.mkdir(parents=True, exist_ok=True)
+            if not (out / "tokens.json").exists():  # a bad line is told before anything is made
+                check_sources(sources)
+            writable(out)
             identity = claim(out, asdict(recipe), sources)
             tokenizer = make_tokenizer(out, sources, recipe, say)
             stream = make_tokens(out, sources, tokenizer, recipe, say)
@@ -95,8 +97,14 @@ def make_tokens(
     if not (out / "tokens.json").exists():  # written last: where it stands, the tokens are whole
         counts = encode(sources, tokenizer, out / "tokens.bin")
         rates = {s.name: bytes_per_token(tokenizer, s.documents("valid")) for s in sources}
-        (out / "tokens.json").write_text(json.dumps({"tokens": counts, "bytes_per_token": rates}, indent=1))
+        write_whole(out / "tokens.json", json.dumps({"tokens": counts, "bytes_per_token": rates}, indent=1))
         say(f"tokens: {sum(counts.values()):,} {counts}; bytes per token {rates}")
+    counts = json.loads((out / "tokens.json").read_text())["tokens"]
+    if (out / "tokens.bin").stat().st_size != 2 * sum(counts.values()):
+        raise CheckpointBroken(
+            f"{out / 'tokens.bin'} was changed or cut short since it was written: delete tokens.json there to have it made again",
+            zh=f"{out / 'tokens.bin'} 在写成之后被改动或截断：请删除那里的 tokens.json，它会重新生成",
+        )
     return Stream(out / "tokens.bin", recipe.seed)
 
 

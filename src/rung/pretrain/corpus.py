@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
+from rung.folders import room_for
 from rung.pretrain.tokenizer import token_ids
 from rung.types import DataError
+
+
+HALF = re.compile("[\ud800-\udfff]")  # a str may hold it, UTF-8 and tokenizers may not
 
 
 @dataclass(frozen=True)
@@ -28,18 +33,45 @@ class Source:
 
 
 def read_texts(path: Path) -> Iterator[str]:
-    """The field ``text`` of each line of a JSONL file; DataError naming the line that is no text."""
-    with path.open(encoding="utf-8") as lines:
+    """The field ``text`` of each line of a JSONL file; DataError naming the line that is no text. Empty lines are let pass."""
+    return (row["text"] for row in read_rows(path))
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSONL file of texts, one at a time; DataError as :func:`read_texts`."""
+    for place, row in read_objects(path):
+        if not isinstance(row.get("text"), str):
+            raise DataError(f"{place}: no field 'text'", zh=f"{place}：没有 text 字段")
+        if HALF.search(row["text"]):
+            raise DataError(
+                f"{place}: half of a surrogate pair (such as \\ud83d alone), which is no character: repair or leave out the line",
+                zh=f"{place}：含有半个代理对（例如单独的 \\ud83d），不是字符：请修复或删去这一行",
+            )
+        yield row
+
+
+def read_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Place (``FILE:LINE``) and object of each line of a JSONL file; DataError for a line that is no JSON object in UTF-8."""
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
+            place = f"{path}:{number}"
+            if not line.strip():
+                continue
             try:
-                row = json.loads(line)
-            except ValueError as error:
+                row = json.loads(line.decode("utf-8"))
+            except UnicodeDecodeError as error:
                 raise DataError(
-                    f"{path}:{number}: not JSON ({error})", zh=f"{path}:{number}：不是 JSON（{error}）"
+                    f"{place}: not UTF-8 ({error.reason} at byte {error.start}): save the file as UTF-8",
+                    zh=f"{place}：不是 UTF-8（第 {error.start} 字节）：请把文件另存为 UTF-8",
                 ) from None
-            if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-                raise DataError(f"{path}:{number}: no field 'text'", zh=f"{path}:{number}：没有 text 字段")
-            yield row["text"]
+            except ValueError as error:
+                raise DataError(f"{place}: not JSON ({error})", zh=f"{place}：不是 JSON（{error}）") from None
+            if not isinstance(row, dict):
+                raise DataError(
+                    f"{place}: a {type(row).__name__} has no fields: write one JSON object a line",
+                    zh=f"{place}：不是 JSON 对象：每行须是一个对象",
+                )
+            yield place, row
 
 
 def find_sources(folder: Path) -> list[Source]:
@@ -60,13 +92,26 @@ def find_sources(folder: Path) -> list[Source]:
     return found
 
 
+def check_sources(sources: list[Source]) -> None:
+    """Read all the texts once: DataError for a line that is no text, or for training splits without a word."""
+    for source in sources:
+        for _ in source.documents("valid"):
+            pass
+    if not sum(len(text.strip()) for source in sources for text in source.documents("train")):
+        names = ", ".join(source.name for source in sources)
+        raise DataError(
+            f"nothing to learn from: train.jsonl of {names} has no text",
+            zh=f"没有可学的文本：{names} 的 train.jsonl 是空的",
+        )
+
+
 def encode(
     sources: list[Source], tokenizer: PreTrainedTokenizerFast, path: Path, *, chunk: int = 512
 ) -> dict[str, int]:
     """Write every training document, each after an end-of-text mark, as uint16 to ``path``; tokens per source.
 
     Documents of all sources are shuffled together by the order of the rows in training, not here. Marks such as
-    ``<|endoftext|>`` inside a document are text like any other. DataError for a vocabulary above 65,536.
+    ``<|endoftext|>`` inside a document are text like any other. DataError for a vocabulary above 65,536, DiskFull.
     """
     if len(tokenizer) > 1 << 16:
         raise DataError(
@@ -75,7 +120,7 @@ def encode(
         )
     counts: dict[str, int] = {}
     partial = path.with_suffix(".part")
-    with partial.open("wb") as out:
+    with room_for(path), partial.open("wb") as out:
         for source in sources:
             counts[source.name] = 0
             batch: list[str] = []
@@ -92,7 +137,7 @@ def encode(
 def _write(batch: list[str], tokenizer: PreTrainedTokenizerFast, out: BinaryIO) -> int:
     written = 0
     for ids in token_ids(tokenizer, batch, mark=True):
-        np.asarray(ids, dtype=np.uint16).tofile(out)
+        out.write(np.asarray(ids, dtype=np.uint16).tobytes())  # tofile says nothing of a full disk
         written += len(ids)
     return written
 

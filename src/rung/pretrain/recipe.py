@@ -47,7 +47,7 @@ class Recipe:
 
 
 def check(recipe: Recipe) -> None:
-    """UserError for a recipe that cannot be: no such size, precision or schedule, a step too small for the context."""
+    """UserError for a recipe that cannot be: no such size, precision or schedule, too large a vocabulary or context."""
     shape(recipe.size, recipe.vocabulary, recipe.context, 0, 1)
     for name, named, value, kinds in (
         ("precision", "精度", recipe.precision, get_args(Precision)),
@@ -58,6 +58,11 @@ def check(recipe: Recipe) -> None:
                 f"no {name} {value!r}: type one of {', '.join(kinds)}",
                 zh=f"没有 {value!r} 这种{named}：可选 {'、'.join(kinds)}",
             )
+    if recipe.vocabulary > 1 << 16:
+        raise UserError(
+            f"a vocabulary of {recipe.vocabulary:,} does not fit 16 bits: type --vocabulary 65536 or less",
+            zh=f"词表 {recipe.vocabulary:,} 项超出 16 位：请写 --vocabulary 65536 或更小的数",
+        )
     if recipe.context > recipe.batch:
         raise UserError(
             f"a context of {recipe.context:,} tokens is more than one step sees ({recipe.batch:,}): "

@@ -12,10 +12,12 @@ from typing import Any
 
 import torch
 
+from rung.folders import room_for, write_whole
 from rung.pretrain.corpus import Source
 from rung.train import CheckpointMismatch
 from rung.types import digest
 
+MADE = ("tokenizer", "tokens.bin", "checkpoint", "model")  # what a pre-training leaves, and a recipe is known of
 NUMERIC = ("compile",)  # how the same run is computed: may change between two sessions of it
 
 
@@ -23,13 +25,18 @@ def claim(out: Path, recipe: Mapping[str, Any], sources: Sequence[Source]) -> st
     """Write ``out/recipe.json``, or check that it says the same; the digest by which checkpoints are known.
 
     Tokens decide the learning rates and the row lengths of every step, and texts the vocabulary: going on with
-    others would mix two runs. Raises CheckpointMismatch that names what differs.
+    others would mix two runs. Raises CheckpointMismatch that names what differs, or what ``out`` holds without a recipe.
     """
     texts = {source.name: file_hash(source.folder / "train.jsonl") for source in sources}
     given = {**{k: v for k, v in recipe.items() if k not in NUMERIC}, "texts": texts}
     path = out / "recipe.json"
     if not path.exists():
-        path.write_text(json.dumps(given, indent=1), encoding="utf-8")
+        if there := [name for name in MADE if (out / name).exists()]:
+            raise CheckpointMismatch(
+                f"{out} holds something with other data or settings ({', '.join(there)}, and no recipe.json): type another folder",
+                zh=f"{out} 中是另一次数据或设置不同的结果（有 {'、'.join(there)}，没有 recipe.json）：请换一个文件夹",
+            )
+        write_whole(path, json.dumps(given, indent=1))
         return digest(given)
     written = json.loads(path.read_text(encoding="utf-8"))
     known = brought_forward(written)
@@ -68,7 +75,7 @@ class Curve:
         if self.fresh:
             self._go_on(step)
         seconds = round(self.before + time.perf_counter() - self.started, 1)
-        with self.path.open("a", encoding="utf-8") as out:
+        with room_for(self.path), self.path.open("a", encoding="utf-8") as out:
             out.write(json.dumps({"step": step, **figures, "seconds": seconds}) + "\n")
         return seconds
 
@@ -77,12 +84,13 @@ class Curve:
         return {name: row[name] for row in self._rows() for name in names if name in row}
 
     def _rows(self) -> list[dict[str, Any]]:
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        return [json.loads(line) for line in lines]
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        whole, _, _ = text.rpartition("\n")  # what stands behind the last line break was cut short: it is made again
+        return [json.loads(line) for line in whole.splitlines()]
 
     def _go_on(self, step: int) -> None:
         kept = [row for row in self._rows() if row["step"] < step]
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self.before = kept[-1]["seconds"] if kept else 0.0
         self.fresh = False
 
