@@ -51,3 +51,13 @@ def test_other_shapes_are_refused_and_nothing_is_left(tmp_path):
     with pytest.raises(ModelError, match="differ in shape"):
         average(later, earlier, tmp_path / "mean", 0.5)
     assert not (tmp_path / "mean").exists()
+
+
+def test_nothing_that_stands_in_the_place_of_the_mean_is_deleted(tmp_path):
+    earlier, later = model(tmp_path / "a", 1.0, [BASE]), model(tmp_path / "b", 5.0, [BASE, TAUGHT])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for out in (tmp_path / "mine", later, tmp_path / "mine" / "thesis.txt"):
+        with pytest.raises(ModelError, match="is there and not empty"):
+            average(later, earlier, out, 0.5)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
