@@ -116,8 +116,8 @@ def sentences(found: Account) -> list[Note]:
     if found.by_position:
         told.append(
             Note(
-                f"This judge answers by position: the two orders name the same answer in {words(found.consistency, 'en')} only, "
-                "less than a coin would.",
+                f"This judge answers by position: the two orders name the same answer in only {words(found.consistency, 'en')}; "
+                "a coin would do better.",
                 f"这个评审按位置作答：两种顺序选中同一回答的只占 {words(found.consistency, 'zh')}，还不如抛硬币。",
             )
         )
