@@ -157,9 +157,10 @@ def require(table: Table, name: str) -> None:
 
 def missing(table: Table, what: str, what_zh: str, names: Sequence[str]) -> DataError:
     """The error for a table whose column cannot be told."""
+    chinese = [name for name in names if not name.isascii()]
     return DataError(
         f"{table.file}: no column is named as the {what} usually is ({joined(names[:5])} ...); "
         f"found: {joined(table.columns)}. Type --{what} COLUMN",
-        zh=f"{table.file}：没有找到{what_zh}列（常用名 {joined(names[:5])} …）；现有的列：{joined(table.columns)}。"
+        zh=f"{table.file}：没有找到{what_zh}列（常用名 {joined([*chinese[:5], *names[:3]])} …）；现有的列：{joined(table.columns)}。"
         f"请加 --{what} 列名",
     )
