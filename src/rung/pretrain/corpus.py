@@ -16,7 +16,6 @@ from rung.folders import room_for
 from rung.pretrain.tokenizer import token_ids
 from rung.types import DataError
 
-
 HALF = re.compile("[\ud800-\udfff]")  # a str may hold it, UTF-8 and tokenizers may not
 
 

@@ -112,3 +112,26 @@ def test_many_short_texts_read_as_one_are_found_as_each_alone(tmp_path) -> None:
     documents = [Document("", text) for text in texts]
     leaks.recount(documents)
     assert leaks.touching(documents) == [i for i, d in enumerate(documents) if leaks(d)] == [2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("a.jsonl", '{"text": "一二三"}\n'.encode("gb18030"), "not UTF-8"),
+        ("a.csv", "问题,标签\n".encode("gb18030"), "not UTF-8"),
+        ("a.json", b'{"a": ', "a.json: not JSON"),
+        ("a.jsonl", b'{"a": "b"}\n\n{"a"', "a.jsonl:3: not JSON"),
+        ("a.jsonl", b"", "is empty"),
+        ("a.csv", b"", "is empty"),
+    ],
+)
+def test_a_set_that_cannot_be_read_is_told_in_a_sentence(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        list(items(tmp_path / name))
+    assert str(tmp_path / name) in caught.value.zh
+
+
+def test_a_cell_may_be_as_long_as_a_book(tmp_path):
+    (tmp_path / "a.csv").write_text("text\n" + "word " * 40_000 + "\n")
+    assert [len(texts[0]) for _, texts in items(tmp_path / "a.csv")] == [4, 200_000]

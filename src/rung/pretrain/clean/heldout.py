@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -45,24 +46,36 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def items(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number and texts of each row: every text at any depth, as it stands."""
+    """Number and texts of each row: every text at any depth, as it stands. DataError where the file cannot be read so."""
+    csv.field_size_limit(sys.maxsize)  # a cell may hold a book, or all lines behind a quote that is never closed
+    number = 0
+    try:
+        for number, texts in _rows(path):
+            yield number, texts
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 ({error.reason}): save it as UTF-8", zh=f"{path}：不是 UTF-8：请另存为 UTF-8"
+        ) from None
+    except (ValueError, csv.Error) as error:
+        kind = "CSV" if path.suffix in (".csv", ".tsv") else "JSON"
+        place = path if path.suffix == ".json" else f"{path}:{number + 1}"
+        raise DataError(f"{place}: not {kind} ({error})", zh=f"{place}：不是 {kind}（{error}）") from None
+    if not number:
+        raise DataError(f"{path} is empty: nothing to keep out", zh=f"{path} 是空的：没有要排除的内容")
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and texts of each row by the file's kind; an error of the reader where it is not of that kind."""
     if path.suffix in (".csv", ".tsv"):
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, cells in enumerate(csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ","), 1):
-                yield number, cells
+            yield from enumerate(csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ","), 1)
         return
     with path.open(encoding="utf-8-sig") as lines:
         if path.suffix == ".json":
             rows = json.load(lines)
             yield from ((n, list(strings(row))) for n, row in enumerate(rows if isinstance(rows, list) else [rows], 1))
             return
-        for number, line in enumerate(lines, 1):
-            try:
-                yield number, list(strings(json.loads(line)))
-            except ValueError as error:
-                raise DataError(
-                    f"{path}:{number}: not JSON ({error})", zh=f"{path}:{number}：不是 JSON（{error}）"
-                ) from None
+        yield from ((n, list(strings(json.loads(line))) if line.strip() else []) for n, line in enumerate(lines, 1))
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -19,7 +19,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TextIO
 
-from rung.folders import replacing
+from rung.folders import replacing, writable
 from rung.pretrain.clean.document import Document, Finding, Stage
 from rung.pretrain.clean.duplicates import duplicates
 from rung.pretrain.clean.harm import harm, spam
@@ -63,11 +63,12 @@ def clean(
     """Write the cleaned texts to ``out``, in the layout of ``rung pretrain base``; returns what ``report.json`` holds.
 
     ``language`` is the page's. Raises DataError (no texts, no evaluation sets, ``out`` is something else) and UserError
-    (a reason or a language that there is not).
+    (a reason or a language that there is not, a disk that is read-only).
     """
     check(how)
     sources, held_out = find_texts(texts), held_out_files(how.held_out)
     check_out(texts, out)
+    writable(out.parent)
     started = time.perf_counter()
     report = Report([*REASONS, "empty"], how.samples)
     with replacing(out) as fresh:
