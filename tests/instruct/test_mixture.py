@@ -48,3 +48,18 @@ def test_an_unknown_family_is_refused_with_the_known_ones():
 def test_texts_that_are_not_there_are_known_before_training(tmp_path):
     with pytest.raises(DataError, match="no file"):
         check(Sources(tmp_path, tmp_path), {"article-episodes": 1.0})
+
+
+def test_what_can_be_taught_without_them_is_named(tmp_path):
+    with pytest.raises(
+        DataError, match="zh_wiki.train.jsonl.*families read: titles, translation.*--families lookup$"
+    ) as caught:
+        check(Sources(tmp_path / "texts", tmp_path / "sets"), {"lookup": 1.0, "titles": 1.0, "translation": 1.0})
+    assert "tatoeba" in str(caught.value) and "--families lookup" in caught.value.zh
+
+
+def test_a_broken_line_of_a_set_is_named(tmp_path):
+    (tmp_path / "tatoeba").mkdir()
+    (tmp_path / "tatoeba" / "train.jsonl").write_text('{"en": "a", "zh": "b"}\n{"en": \n')
+    with pytest.raises(DataError, match="train.jsonl:2: not JSON"):
+        check(Sources(tmp_path, tmp_path), {"translation": 1.0})

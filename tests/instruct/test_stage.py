@@ -84,6 +84,40 @@ def test_another_stage_does_not_go_on_with_this_one(texts, tmp_path):
         instruct(tiny(), texts, tmp_path, tmp_path / "out", replace(short, seed=1), say=lambda line: None)
 
 
+def test_other_texts_do_not_go_on_with_this_one(texts, tmp_path):
+    short, out = replace(STAGE, tokens=4 * 512, checkpoint=2), tmp_path / "out"
+    quiet = lambda line: None  # noqa: E731
+    instruct(tiny(), texts, tmp_path, out, short, say=quiet)
+    (out / "texts.json").unlink()  # of a version that did not write it down: what is there is compared
+    instruct(tiny(), texts, tmp_path, out, short, say=quiet)
+    assert (out / "texts.json").exists()
+    before = (out / "tokens.bin").read_bytes()
+    with (texts / "shore" / "train.jsonl").open("a") as file:
+        file.write('{"text": "one more"}\n')
+    with pytest.raises(CheckpointMismatch, match="other texts"):
+        instruct(tiny(), texts, tmp_path, out, short, say=quiet)
+    (out / "texts.json").unlink()
+    with pytest.raises(CheckpointMismatch, match="other texts"):
+        instruct(tiny(), texts, tmp_path, out, short, say=quiet)
+    assert (out / "tokens.bin").read_bytes() == before
+
+
+def test_tokens_that_were_cut_short_are_made_again(texts, tmp_path):
+    whole = len(make_stream(tiny(), texts, tmp_path, 0))
+    with (tmp_path / "tokens.bin").open("r+b") as file:
+        file.truncate(100)
+    assert len(make_stream(tiny(), texts, tmp_path, 0)) == whole
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "model"])
+def test_the_folder_of_another_run_is_left_alone(texts, tmp_path, name):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("{}")
+    with pytest.raises(CheckpointMismatch, match=f"{name} of another run"):
+        make_stream(tiny(), texts, tmp_path / "out", 0)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [name]
+
+
 def test_a_step_is_a_function_of_its_number_and_keeps_the_shares(texts, tmp_path):
     model = tiny()
     stream = make_stream(model, texts, tmp_path, 0)

@@ -13,7 +13,7 @@ from rung.instruct.family import Family
 from rung.instruct.holdout import held_out
 from rung.instruct.item import Dialogue, Item
 from rung.instruct.sources import Sources
-from rung.types import UserError
+from rung.types import DataError, UserError
 
 # Of the tokens of all lessons. Episodes lead: learning from the context is what every later part stands on.
 SHARES: Mapping[str, float] = {
@@ -101,7 +101,20 @@ def draw(family: Family, rng: random.Random, sources: Sources) -> Item:
 
 
 def check(sources: Sources, shares: Mapping[str, float]) -> None:
-    """DataError for texts or sets that a family needs and that are not there, before anything is trained."""
+    """DataError for texts or sets that a family needs and that are not there, before anything is trained.
+
+    It names the families that can be taught without them.
+    """
+    lacking = {name: [n for n in family(name).needs if not sources.file(n).exists()] for name in shares}
+    if missing := sorted({str(sources.file(need)) for needs in lacking.values() for need in needs}):
+        can = ",".join(name for name, needs in lacking.items() if not needs)
+        wanting = ", ".join(name for name, needs in lacking.items() if needs)
+        raise DataError(
+            f"no file {', '.join(missing)}, which these families read: {wanting}. "
+            + (f"Add them, or teach the others: --families {can}" if can else "Add them, or choose other families"),
+            zh=f"没有文件 {'、'.join(missing)}，而以下练习要读它们：{wanting}。请补上，或"
+            + (f"只教其余的：--families {can}" if can else "另选练习"),
+        )
     for name in shares:
         for need in family(name).needs:
             if need.startswith("text:"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rung.instruct.clear import clear
+from rung.pretrain.corpus import read_objects, read_rows
 from rung.types import DataError, Language
 
 # Labelled sets that a model may be trained on and passed on with (Apache, MIT, CC BY, CC BY-SA, ODC-By), and their licences.
@@ -60,6 +60,16 @@ class Sources:
             raise DataError(f"{name} may not be trained on: known are {', '.join(LICENSED)}", zh=f"{name} 不可用于训练")
         return _kept(self.tasks, name, self.exam)
 
+    def file(self, need: str) -> Path:
+        """The file that a need of a family (``text:en_wiki``, ``tatoeba``) is read from for training."""
+        if need.startswith("text:"):
+            return self.texts / need.removeprefix("text:") / "train.jsonl"
+        return _training(self.tasks, need)
+
+
+def _training(tasks: Path, name: str) -> Path:
+    return tasks / name / ("seed_tasks.jsonl" if name == "self_instruct_seed" else "train.jsonl")
+
 
 @cache
 def _kept(tasks: Path, name: str, exam: bool) -> tuple[dict[str, Any], ...]:
@@ -68,7 +78,7 @@ def _kept(tasks: Path, name: str, exam: bool) -> tuple[dict[str, Any], ...]:
     has_dev = (path / "dev.jsonl").exists()
     if exam and has_dev:
         return _rows(path / "dev.jsonl")
-    rows = _rows(path / ("seed_tasks.jsonl" if name == "self_instruct_seed" else "train.jsonl"))
+    rows = _rows(_training(tasks, name))
     if not has_dev:
         held = len(rows) // 10
         rows = rows[-held:] if exam else rows[:-held]
@@ -77,13 +87,16 @@ def _kept(tasks: Path, name: str, exam: bool) -> tuple[dict[str, Any], ...]:
 
 @cache
 def _passages(folder: Path, split: str) -> tuple[Passage, ...]:
-    rows = _rows(folder / f"{split}.jsonl")
+    rows = read_rows(_there(folder / f"{split}.jsonl"))
     return tuple(Passage(folder.name, str(row.get("title") or ""), row["text"]) for row in rows)
 
 
 @cache
 def _rows(path: Path) -> tuple[dict[str, Any], ...]:
+    return tuple(row for _, row in read_objects(_there(path)))
+
+
+def _there(path: Path) -> Path:
     if not path.exists():
         raise DataError(f"no file {path}", zh=f"没有文件 {path}")
-    with path.open(encoding="utf-8") as lines:
-        return tuple(json.loads(line) for line in lines)
+    return path

@@ -10,6 +10,7 @@ read far (docs/LOG.md); lessons in rows of twice the short ones, in every fourth
 
 from __future__ import annotations
 
+import filecmp
 import json
 import math
 import random
@@ -24,7 +25,7 @@ import torch
 
 from rung.documents import Document
 from rung.engine import Model, without_bars
-from rung.folders import replacing
+from rung.folders import replacing, writable, write_whole
 from rung.instruct.echo import echo, records
 from rung.instruct.lesson import Lesson, lesson
 from rung.instruct.mixture import check, draw, family
@@ -32,13 +33,14 @@ from rung.instruct.rows import Rows, fill
 from rung.instruct.sources import Sources
 from rung.precision import Precision, has_fast_bfloat16
 from rung.pretrain.base import Recipe, make_optimizers
-from rung.pretrain.corpus import Stream, encode, find_sources
+from rung.pretrain.corpus import Stream, check_sources, encode, find_sources
 from rung.pretrain.lineage import Step, keep, lineage, machine
 from rung.pretrain.loss import TokenLosses
-from rung.pretrain.record import Curve
-from rung.train import Plan, train
+from rung.pretrain.record import Curve, file_hash
+from rung.train import CheckpointMismatch, Plan, train
 from rung.types import UserError, digest
 
+TEXTS = "texts.json"  # in OUT: by which texts and tokenizer tokens.bin was made
 TEXT = "text"  # the source that plain text goes by
 FAR = 2  # every so many steps the rows of text are of the whole context
 LONG = 4  # every so many steps the lessons' rows are of the whole context; those between have no longer lessons than their rows
@@ -73,12 +75,12 @@ def instruct(
     """Train ``model`` in place; returns the Hugging Face folder ``out/model``. Goes on from its last checkpoint.
 
     Raises DataError for texts or sets that are not there, UserError for a family that does not exist, and
-    CheckpointMismatch where ``out`` was begun with other settings.
+    CheckpointMismatch where ``out`` was begun with other settings, texts or another tokenizer, or holds something else.
     """
     possible(stage)
     sources = Sources(texts, tasks)
     check(sources, stage.shares)
-    out.mkdir(parents=True, exist_ok=True)
+    writable(out)
     stream = make_stream(model, texts, out, stage.seed)
     batches = Steps(model, sources, stream, stage)
     steps = math.ceil(stage.tokens / stage.batch)
@@ -156,10 +158,42 @@ def save(model: Model, folder: Path) -> None:
 
 
 def make_stream(model: Model, texts: Path, out: Path, seed: int) -> Stream:
-    """The texts as one file of tokens in ``out``, encoded if it is not there."""
-    if not (out / "tokens.bin").exists():
-        encode(find_sources(texts), model.tokenizer, out / "tokens.bin")
-    return Stream(out / "tokens.bin", seed)
+    """The texts as one file of tokens in ``out``, encoded if it is not there; CheckpointMismatch where it is of other texts."""
+    sources = find_sources(texts)
+    path, record = out / "tokens.bin", out / TEXTS
+    given = {
+        "texts": {source.name: file_hash(source.folder / "train.jsonl") for source in sources},
+        "tokenizer": digest(model.tokenizer.get_vocab()),
+    }
+    if record.exists():
+        written = json.loads(record.read_text(encoding="utf-8"))
+        if differs := [key for key in given if written["made_of"].get(key) != given[key]]:
+            raise other_run(out, f"other {' and '.join(differs)}", f"{'、'.join(differs)} 不同")
+        if path.exists() and path.stat().st_size == written["bytes"]:
+            return Stream(path, seed)
+    elif there := [name for name in ("recipe.json", "model") if (out / name).exists() and not earlier(out)]:
+        raise other_run(out, f"{there[0]} of another run", f"有另一次训练的 {there[0]}")
+    check_sources(sources)
+    fresh = out / "tokens.new"
+    encode(sources, model.tokenizer, fresh)
+    if (out / "checkpoint").exists() and path.exists() and not filecmp.cmp(path, fresh, shallow=False):
+        fresh.unlink()
+        raise other_run(out, "other texts", "文本不同")
+    fresh.replace(path)
+    write_whole(record, json.dumps({"made_of": given, "bytes": path.stat().st_size}, indent=1))
+    return Stream(path, seed)
+
+
+def earlier(out: Path) -> bool:
+    """Whether ``out`` is a stage that was begun before it was written down what its tokens are made of."""
+    return (out / "tokens.bin").exists() and not (out / "recipe.json").exists()
+
+
+def other_run(out: Path, differs: str, zh: str) -> CheckpointMismatch:
+    return CheckpointMismatch(
+        f"{out} was begun with other data or settings ({differs}): type the same as before, or another folder",
+        zh=f"{out} 是用另一套数据或设置开始的（{zh}）：请使用与之前相同的设置，或换一个文件夹",
+    )
 
 
 class Steps:
