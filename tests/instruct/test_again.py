@@ -34,11 +34,12 @@ def test_every_stage_is_made_once_with_its_own_settings(texts, tmp_path):
     (tmp_path / "told").mkdir()
     keep(tmp_path / "told", STAGES)
     said: list[str] = []
-    last = again(tmp_path / "told", texts, tmp_path, tmp_path / "out", size="0.5M", say=said.append)
+    last = again(tmp_path / "told", texts, tmp_path, tmp_path / "out", size="0.5M", boundaries=False, say=said.append)
+    assert json.loads((tmp_path / "out" / "stage-0" / "recipe.json").read_text())["boundaries"] is False
     assert last == tmp_path / "out" / "stage-2" / "model"
     for told, made in zip(STAGES, lineage(last), strict=True):
-        for name in ("stage", "text", "echo", "rate", "schedule", "seed", "shares", "of"):
-            if not (told.stage == "text" and name == "rate"):  # the recipe's own
+        for name in ("stage", "text", "echo", "rate", "schedule", "seed", "shares", "of", "tokens", "steps"):
+            if not (told.stage == "text" and name in ("rate", "tokens")):  # the recipe's own, and whole batches of it
                 assert getattr(made, name) == getattr(told, name), (told.stage, name)
     first, second, mean = (load_file(tmp_path / "out" / f"stage-{n}" / "model" / "model.safetensors") for n in range(3))
     name = "model.layers.0.mlp.up_proj.weight"

@@ -93,6 +93,7 @@ def instruct(
     rate: Annotated[float, typer.Option(min=0.0, help="peak learning rate; more unlearns text where little of it is mixed in")] = 2e-3,
     schedule: Annotated[str, typer.Option(help="cosine, wsd, or constant where another stage follows")] = "cosine",
     seed: Annotated[int, typer.Option()] = 0,
+    compile: Annotated[bool, typer.Option(help="torch.compile: worth it from some minutes on")] = True,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Teach a base model instructions and learning from its context; goes on from its last checkpoint."""
@@ -103,7 +104,7 @@ def instruct(
     shares = SHARES if families is None else chosen([name.strip() for name in families.split(",")])
     stage = Stage(
         shares=shares, tokens=tokens, batch=batch, text=text, echo=echo, rate=rate,
-        schedule=cast(Any, schedule), seed=seed,
+        schedule=cast(Any, schedule), seed=seed, compile=compile,
     )  # fmt: skip
     folder = instruct(
         open_model(model), texts, tasks, out, stage,
@@ -140,6 +141,7 @@ def again(
     tasks: Annotated[Path, typer.Argument(help="a folder of labelled sets; those that may be passed on are read")],
     out: Annotated[Path, typer.Argument(help="where the stages go")],
     size: Annotated[str, typer.Option(help="parameters of the first stage")] = "7M",
+    boundaries: Annotated[bool, typer.Option(help="attention of the first stage ends where a document does; sprout's did not")] = True,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Make a model again: every stage of its lineage.jsonl, in order; goes on from where it was stopped."""
@@ -148,7 +150,7 @@ def again(
 
     speak(lang)
     folder = again(
-        model, texts, tasks, out, size=size,
+        model, texts, tasks, out, size=size, boundaries=boundaries,
         say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True),
     )  # fmt: skip
     held_out = write_card(texts, tasks, folder, name=out.resolve().name)

@@ -15,12 +15,19 @@ from rung.types import DataError
 
 
 def again(
-    folder: Path, texts: Path, tasks: Path, out: Path, *, size: str = "7M", say: Callable[[str], None] = print
+    folder: Path,
+    texts: Path,
+    tasks: Path,
+    out: Path,
+    *,
+    size: str = "7M",
+    boundaries: bool = True,
+    say: Callable[[str], None] = print,
 ) -> Path:
     """Repeat the stages of the model in ``folder`` in ``out/stage-N``; returns the last one's folder.
 
-    ``size`` is the first stage's; what else a lineage does not say is as the recipe has it. Goes on from where it was stopped: a stage that is there is
-    not made again. The same data and settings give the same kind of model, not the same bits: other processors round differently.
+    ``size`` and ``boundaries`` are the first stage's; what else a lineage does not say is as the recipe has it. Goes on from where it was stopped: a
+    stage that is there is not made again. The same data and settings give the same kind of model, not the same bits: other processors round differently.
     """
     stages = lineage(folder)
     if not stages or stages[0].stage != "text":
@@ -37,14 +44,14 @@ def again(
         say(f"stage {number}: {told.stage}, {told.tokens / 1e6:.1f}M tokens")
         schedule = cast(Any, told.schedule)
         if told.stage == "text":
-            recipe = Recipe(size=size, tokens=told.tokens, schedule=schedule, seed=told.seed)
+            recipe = Recipe(size=size, tokens=told.tokens, schedule=schedule, seed=told.seed, boundaries=boundaries)
             made.append(pretrain(texts, place, recipe, say=say))
         elif told.stage == "average":
             (later, share), (earlier, _) = sorted(told.of.items(), key=lambda part: -int(part[0]))
             made.append(average(made[int(later)], made[int(earlier)], place / "model", share))
         else:
             stage = Stage(
-                shares=told.shares, tokens=told.tokens, text=told.text, echo=told.echo, rate=told.rate,
+                shares=told.shares, tokens=told.tokens, batch=told.tokens // told.steps, text=told.text, echo=told.echo, rate=told.rate,
                 schedule=schedule, seed=told.seed,
             )  # fmt: skip
             made.append(instruct(load_model(str(made[-1])), texts, tasks, place, stage, say=say))
