@@ -17,7 +17,7 @@ from rung.pretrain.corpus import Rows
 from rung.pretrain.record import Curve
 from rung.pretrain.tokenizer import load_tokenizer
 from rung.train import CheckpointBroken, CheckpointMismatch
-from rung.types import DataError, UserError, digest
+from rung.types import DataError, DiskFull, UserError, digest
 
 
 class Killed(Exception):
@@ -175,6 +175,22 @@ def test_a_line_of_the_curve_that_a_kill_cut_short_is_made_again(tmp_path):
         file.write('{"step": 2, "lo')
     Curve(path).add(2, loss=1.0)
     assert [json.loads(line)["loss"] for line in path.read_text().splitlines()] == [2.0, 1.0]
+
+
+def test_a_disk_that_is_full_at_the_very_end_is_told_in_a_sentence(texts, trained, small, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "run" / "report.json.new").symlink_to("/dev/full")
+    (tmp_path / "run" / "report.json").unlink()
+    with pytest.raises(DiskFull, match=r"report\.json"):
+        pretrain(texts, tmp_path / "run", small, say=quiet)
+    assert pretrain(texts, tmp_path / "run", small, say=quiet).exists() and (tmp_path / "run" / "report.json").exists()
+
+
+def test_adamw_is_fused_on_a_gpu_alone(trained, small):
+    model = base.make_model(load_tokenizer(trained / "tokenizer"), small)
+    assert not base.make_optimizers(model, small)[1].defaults["fused"]
+    if torch.cuda.is_available():
+        assert base.make_optimizers(model.cuda(), small)[1].defaults["fused"]
 
 
 def test_rows_are_never_longer_than_the_context(texts, trained):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rung.engine import load_model
+from rung.folders import write_whole
 from rung.instruct.exercises.written import count
 from rung.instruct.mixture import family
 from rung.pretrain.card import LANGUAGES, USE, Entry, bits, figures, front, language_of, licence_of, table
@@ -46,7 +47,7 @@ def write_card(
         front(entries, license), f"# {name}\n", summary(model.parameters, model.context, stages, entries),
         made(stages, notes), data(entries), sets(stages, tasks), limits(entries), use(name),
     ]  # fmt: skip
-    (folder / "README.md").write_text("\n".join(parts), encoding="utf-8")
+    write_whole(folder / "README.md", "\n".join(parts))
     whole = reduce(add, (entry.held_out for entry in entries))
     return {entry.name: figures(entry.held_out) for entry in entries} | {"all": figures(whole)}
 

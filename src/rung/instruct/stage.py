@@ -123,7 +123,7 @@ def instruct(
     with replacing(out / "model") as fresh, without_bars():
         save(model, fresh)
         keep(fresh, [*lineage(model.folder), told] if model.folder else [told])
-    (out / "report.json").write_text(json.dumps({"settings": asdict(stage), **asdict(told)}), encoding="utf-8")
+    write_whole(out / "report.json", json.dumps({"settings": asdict(stage), **asdict(told)}))
     say(f"done: {told.tokens / 1e6:.1f}M tokens in {told.seconds:,} s; {out}/model")
     return out / "model"
 

@@ -134,14 +134,15 @@ def lay_out(recipe: Recipe, stream: Stream) -> tuple[Plan, Callable[[int], list[
 
 
 def make_optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the blocks, AdamW for the embedding (no decay) and the norms (no decay)."""
+    """Muon for the matrices of the blocks, AdamW for the embedding (no decay) and the norms (no decay): one kernel on a GPU."""
     named = [(name, p) for name, p in model.named_parameters() if "embed" not in name and "lm_head" not in name]
     blocks = [p for _, p in named if p.ndim == 2]
     chosen = {id(p) for p in blocks}
     others = [p for p in model.parameters() if id(p) not in chosen]
+    fused = True if others[0].is_cuda else None  # None: torch's choice
     return [
         Muon(blocks, lr=recipe.muon, weight_decay=recipe.weight_decay),
-        torch.optim.AdamW(others, lr=recipe.adam, weight_decay=0.0, betas=(0.9, 0.95), eps=1e-10),
+        torch.optim.AdamW(others, lr=recipe.adam, weight_decay=0.0, betas=(0.9, 0.95), eps=1e-10, fused=fused),
     ]
 
 

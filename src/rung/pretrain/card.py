@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from rung.engine import load_model
+from rung.folders import write_whole
 from rung.pretrain.corpus import find_sources
 from rung.pretrain.evaluate import HeldOut, held_out
 from rung.pretrain.record import brought_forward, hardware
@@ -70,7 +71,7 @@ def write_card(
         data(entries, report), recipe(report, model.parameters, notes), curve(report), limits(entries),
         again(report, command, name or "model"),
     ]  # fmt: skip
-    (out / "model" / "README.md").write_text("\n".join(parts), encoding="utf-8")
+    write_whole(out / "model" / "README.md", "\n".join(parts))
     return {entry.name: figures(entry.held_out) for entry in entries} | {"all": figures(total(entries))}
 
 

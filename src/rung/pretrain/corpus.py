@@ -119,16 +119,20 @@ def encode(
         )
     counts: dict[str, int] = {}
     partial = path.with_suffix(".part")
-    with room_for(path), partial.open("wb") as out:
-        for source in sources:
-            counts[source.name] = 0
-            batch: list[str] = []
-            for text in source.documents("train"):
-                batch.append(text)
-                if len(batch) == chunk:
-                    counts[source.name] += _write(batch, tokenizer, out)
-                    batch = []
-            counts[source.name] += _write(batch, tokenizer, out)
+    try:
+        with room_for(path), partial.open("wb") as out:
+            for source in sources:
+                counts[source.name] = 0
+                batch: list[str] = []
+                for text in source.documents("train"):
+                    batch.append(text)
+                    if len(batch) == chunk:
+                        counts[source.name] += _write(batch, tokenizer, out)
+                        batch = []
+                counts[source.name] += _write(batch, tokenizer, out)
+    except BaseException:  # half of it is of no use, and may be what fills the disk
+        partial.unlink(missing_ok=True)
+        raise
     partial.rename(path)  # the name appears only when the file is whole
     return counts
 

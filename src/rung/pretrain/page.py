@@ -15,6 +15,8 @@ import altair as alt
 import numpy as np
 import vl_convert
 
+from rung.folders import write_whole
+
 POINTS = 400  # of a line: more cannot be told apart at this width
 FONT = "system-ui, 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
 Row = Mapping[str, Any]
@@ -50,7 +52,7 @@ def write_page(out: Path) -> Path:
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     lines = (out / "curve.jsonl").read_text(encoding="utf-8").splitlines() if (out / "curve.jsonl").exists() else []
     path = out / "curve.html"
-    path.write_text(page(out.resolve().name, report, [json.loads(line) for line in lines]), encoding="utf-8")
+    write_whole(path, page(out.resolve().name, report, [json.loads(line) for line in lines]))
     return path
 
 

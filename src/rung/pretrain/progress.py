@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from transformers import LlamaForCausalLM
 
+from rung.folders import write_whole
 from rung.pretrain.page import write_page
 from rung.pretrain.parallel import Ranks
 from rung.pretrain.recipe import Recipe
@@ -69,7 +70,7 @@ class Progress:
             "parameters": self.parameters, "hardware": {**hardware(), "processes": self.here.world},
             "speed": {**speed, "flops": flops, "ceiling": self.ceiling},
         }  # fmt: skip
-        (self.out / "report.json").write_text(json.dumps(kept), encoding="utf-8")
+        write_whole(self.out / "report.json", json.dumps(kept))
         write_page(self.out)
         self.say(f"done: {tokens / 1e6:.1f}M tokens in {report.seconds:,.0f} s, {told(speed)}; {self.out}/curve.html")
 
