@@ -13,7 +13,7 @@ PARAGRAPH = "The tide went out and left the boats on the sand. 潮水退去，�
 STAGES = [
     Step("text", 4096, 1.0, 6e-3, "cosine", 1, 1, 3, "a processor"),
     Step(
-        "lessons", 2048, 0.25, 1e-3, "constant", 4, 1, 5, "a processor", {"arithmetic": 1.0}, {"arithmetic": 2.0}, 0.25
+        "lessons", 2048, 0.25, 1e-3, "constant", 1, 1, 5, "a processor", {"arithmetic": 1.0}, {"arithmetic": 2.0}, 0.25
     ),
     Step("average", 0, 0.0, 0.0, "", 0, 0, 0, "a processor", of={"1": 0.5, "0": 0.5}),
 ]
