@@ -302,7 +302,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
 def test_without_bitsandbytes_it_says_what_to_type(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "bitsandbytes.functional", None)
     hf = tiny_llama()
-    with pytest.raises(UserError, match=r"pip install .*rung\[quant\]"):
+    with pytest.raises(UserError, match=r"pip install -e .*\.\[quant\]"):
         attach(hf, QloraConfig())
     assert not any("forward" in m.__dict__ for m in hf.modules())
 
