@@ -233,8 +233,19 @@ def write(options: argparse.Namespace) -> None:
             zh=f"{options.runs} 里还没有攀登：请去掉 --render-only",
         )
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(page(folders), encoding="utf-8")
+    options.out.write_text(page(folders, options.title, places(options)), encoding="utf-8")
     print(f"{options.out}: {', '.join(f.name for f in folders)}")
+
+
+def places(options: argparse.Namespace) -> str:
+    """The options that say where runs and page lie and what it is called, where they are not the usual ones."""
+    usual = parse([])
+    given = {name: getattr(options, name) for name in ("runs", "out", "title")}
+    return "".join(
+        f" --{name} {str(value)!r}" if " " in str(value) else f" --{name} {value}"
+        for name, value in given.items()
+        if value != getattr(usual, name)
+    )
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -248,6 +259,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.add_argument(f"--limit-{split}", type=int, help=f"rows of {split}; else the set's own limit")
     parser.add_argument("--runs", type=Path, default=Path("runs/bench"), help="a run folder for each set goes here")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "results.md")
+    parser.add_argument("--title", default="whole climbs", help="of the page")
     parser.add_argument("--render-only", action="store_true", help="climb nothing, write the page again")
     options = parser.parse_args(arguments)
     options.sets = [name.strip() for name in options.sets.split(",") if name.strip()]

@@ -25,14 +25,14 @@ VERDICTS = {
     "not-reached": "not reached",
 }  # fmt: skip
 
-HEAD = """# Results: whole climbs
+HEAD = """# Results: {title}
 
 Made by `bench/climbs.py` from the run folders of the climbs; do not edit by hand, type
 
-    PYTHONPATH=src python bench/climbs.py                  # climb all sets (goes on where it was stopped)
-    PYTHONPATH=src python bench/climbs.py --render-only    # only this page, from the run folders
+    PYTHONPATH=src python bench/climbs.py{places}                  # climb (goes on where it was stopped); each set's own command stands with it
+    PYTHONPATH=src python bench/climbs.py{places} --render-only    # only this page, from the run folders
 
-How to read it. Every rung is climbed, also above one that meets the target. **Dev** is the score of the rung's best
+How to read it. All rungs in a table are climbed, also those above one that meets the target. **Dev** is the score of the rung's best
 candidate on the dev split, with its 95 % interval; it flatters what was chosen by it. **Verdict** is against a target
 that was fixed before the climb: *proven* when the lower bound, corrected for all rungs and all candidates of the rung,
 reaches it; *likely* when only the score does; else *missed*. **Build** counts the training and the search of all the
@@ -78,10 +78,10 @@ class Difference:
         return f"{text}, {test}, n = {self.n:,}"
 
 
-def page(folders: Sequence[Path]) -> str:
-    """The whole page, one section a run folder."""
+def page(folders: Sequence[Path], title: str = "whole climbs", places: str = "") -> str:
+    """The whole page, one section a run folder. ``places``: the options of the command that say where runs and page lie."""
     runs = [read(folder) for folder in folders]
-    return "\n".join([HEAD, overview(runs), *(section(run) for run in runs)])
+    return "\n".join([HEAD.format(title=title, places=places), overview(runs), *(section(run) for run in runs)])
 
 
 def read(folder: Path) -> Run:

@@ -28,7 +28,7 @@ def exam(shared) -> Sources:
 def test_the_family_is_sound_and_holds_out(exam, sound):
     (family,) = FAMILIES
     items = [family.make(random.Random(seed), exam) for seed in range(300)]
-    sound(items, distinct=0.6)  # some six in ten are of the few that are written by hand
+    sound(items, distinct=0.6)  # some six in ten are of the few whole ones
     assert items[:20] == [family.make(random.Random(seed), exam) for seed in range(20)]
     assert all(held_out(text) for item in items for text in (item.input, *(d.input for d in item.demonstrations)))
     assert 0.2 < sum(not item.demonstrations for item in items) / len(items) < 0.6

@@ -1,4 +1,4 @@
-"""Texts by hand: well formed, of keys that are asked for, in one form for good, and in the lessons."""
+"""Whole texts of lessons: well formed, of keys that are asked for, in one form for good, and in the lessons."""
 
 import json
 import random
@@ -54,7 +54,7 @@ def test_marks_are_set_apart():
     assert tokenised("Why so slow?") == "Why so slow ?"
 
 
-def test_either_draws_by_hand_as_often_as_it_says_and_composes_where_nothing_is_written():
+def test_either_draws_whole_ones_as_often_as_it_says_and_composes_where_nothing_is_written():
     rng = random.Random(0)
     drawn = [either(rng, "reviews", "zh", "food.bad", lambda: "composed") for _ in range(1000)]
     assert abs(sum(text != "composed" for text in drawn) / 1000 - SHARE) < 0.05

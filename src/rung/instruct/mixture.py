@@ -15,7 +15,7 @@ from rung.instruct.item import Dialogue, Item
 from rung.instruct.sources import Sources
 from rung.types import DataError, UserError
 
-# Of the tokens of all lessons. Episodes lead: learning from the context is what every later part stands on.
+# Of the tokens of all lessons. Instructions and episodes lead: later parts stand on following the one and learning from the other.
 SHARES: Mapping[str, float] = {
     "mapping-episodes": 5.0,
     "article-episodes": 2.0,

@@ -55,7 +55,7 @@ class Stage:
     tokens: int = 10_000_000  # seen, lessons and text together
     batch: int = 8192  # tokens per step
     text: float = 0.35  # share of plain text in a step's tokens
-    echo: float = 0.15  # share of rows in which pieces of text come again: see echo.py
+    echo: float = 0.15  # share in which pieces of text come again (echo.py), in whole rows: in steps of long rows a small share is none
     weight: float = 0.6  # of a token of plain text in the loss, beside a token of an answer: answers are few
     label: float = 3.0  # of a token of a label: an episode has few, and they are all it teaches
     row: int = 256  # tokens of a short row of plain text; a row of lessons has twice as many

@@ -1,6 +1,6 @@
 """What somebody wants, feels or does with a text: intents of many trades, emotions, advertising, urgency, acts of speech.
 
-Texts are whole ones, of written/*_intents.tsv (domain.intent: the intent's own name is its label) and written/*_kinds.tsv. The
+Texts are whole ones, of written/*_intents.tsv (trade.intent: the intent's own name is its label) and written/*_kinds.tsv. The
 trade of `examples/`, a web shop's customer service, is left out: it is what people try first.
 """
 

@@ -189,7 +189,7 @@ def _asked(rng: random.Random, language: Language, moods: tuple[Mood, ...], read
 
 
 def _review(rng: random.Random, language: Language, mood: Mood, domain: str) -> str:
-    """By hand, or composed; of a thing of that domain (one at random)."""
+    """A whole one, or composed; of a thing of that domain (one at random)."""
     domain = domain or rng.choice(DOMAINS)
     return either(rng, "reviews", language, f"{domain}.{mood}", lambda: review(rng, language, mood, domain))
 

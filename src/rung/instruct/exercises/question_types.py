@@ -1,6 +1,6 @@
 """What does a question ask for: a person, a place, a number, a date, a thing, an explanation, letters spelled out, yes or no?
 
-Questions are written by hand (written.py) or composed from words/*_questions.txt around the titles of encyclopedia articles.
+Questions are whole ones (written.py) or composed from words/*_questions.txt around the titles of encyclopedia articles.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _either(rng: random.Random, language: Language, names: list[str]) -> str:
 
 
 def _question(rng: random.Random, sources: Sources, language: Language, kind: str) -> str:
-    """By hand, or composed."""
+    """A whole one, or composed."""
     narrow = rng.choice(TYPES[kind])
     return either(rng, "questions", language, narrow, lambda: question(rng, sources, language, narrow))
 

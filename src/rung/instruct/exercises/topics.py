@@ -1,6 +1,6 @@
 """What is a text about? News by section, titles of papers by field, sentences of an encyclopedia by the words of their article.
 
-News and titles are written by hand (written.py) or composed from words/*_topics.txt; the sentences are real, their topic is known from the keywords there.
+News and titles are whole ones (written.py) or composed from words/*_topics.txt; the sentences are real, their topic is known from the keywords there.
 """
 
 from __future__ import annotations
