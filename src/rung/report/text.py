@@ -102,7 +102,7 @@ WORDS: dict[str, Pair] = {
     "keep": ("To keep", "存储"),
     "chosen": ("chosen", "选用"),
     "trainable": ("{n} trainable parameters", "{n} 个可训练参数"),
-    "labels_used": ("{n} labels used", "用了 {n} 条标注"),
+    "labels_used": ("labels used: {n}", "用了 {n} 条标注"),
     "tokens": ("{n} tokens", "{n} 词元"),
     "bound": ("bound {bound}", "下界 {bound}"),
     "more_dev": ("about {n} more dev examples would settle it", "再有约 {n} 条开发样本即可定论"),
