@@ -14,6 +14,9 @@ from rung.prompts import TEMPLATES
 from rung.types import Language
 
 SHOTS = (0, 0, 0, 0, 0, 1, 2, 4)
+ABROAD = 0.2  # of the tasks, whose labels are in the other language
+MIXED = 0.1  # of the tasks where texts of both languages stand side by side
+OTHER: Mapping[Language, Language] = {"zh": "en", "en": "zh"}
 TOLD = ("instruct", "role", "question")  # the templates that show the description
 
 
@@ -23,10 +26,20 @@ class Reading(NamedTuple):
     names: tuple[tuple[str, ...], ...]
     asks: tuple[str, ...]
 
-    def draw(self, rng: random.Random) -> tuple[tuple[str, ...], str]:
-        """Label words and an instruction that may name them."""
-        names = rng.choice(self.names)
+    def draw(self, rng: random.Random, words: Reading | None = None) -> tuple[tuple[str, ...], str]:
+        """Label words (of ``words``, where another reading gives them) and an instruction that may name them."""
+        names = rng.choice((words or self).names)
         return names, rng.choice(self.asks).format(*names)
+
+
+def label_language(rng: random.Random, language: Language) -> Language:
+    """The language of the label words: that of the texts, now and then the other (Chinese messages under English labels)."""
+    return OTHER[language] if rng.random() < ABROAD else language
+
+
+def text_languages(rng: random.Random, language: Language) -> tuple[Language, ...]:
+    """The languages of a task's texts: that of the instruction, now and then both, as messages of two markets come in."""
+    return ("zh", "en") if rng.random() < MIXED else (language,)
 
 
 def instructed(

@@ -7,11 +7,12 @@ trade of `examples/`, a web shop's customer service, is left out: it is what peo
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from rung.instruct.episode import episode
-from rung.instruct.exercises.instructed import Reading, instructed
+from rung.instruct.exercises.instructed import Reading, instructed, label_language, text_languages
+from rung.instruct.exercises.phrases import WORDS
 from rung.instruct.exercises.written import spelled, written
 from rung.instruct.family import Family
 from rung.instruct.holdout import held_out
@@ -112,25 +113,41 @@ def _task(rng: random.Random, language: Language, *, exam: bool, most: int) -> t
     if rng.random() < 0.6:
         return _intents(rng, language, exam, most), rng.choice(ASK_INTENTS[language])
     which = rng.choice(list(GROUPS))
-    words, ask = READINGS[language][which].draw(rng)
+    words, ask = READINGS[language][which].draw(rng, READINGS[label_language(rng, language)][which])
     found = {word: f"{which}.{group}" for word, group in zip(words, GROUPS[which], strict=True)}
-    found = {word: key for word, key in found.items() if _texts("kinds", language, key, exam)}
+    languages = text_languages(rng, language)
+    found = {word: key for word, key in found.items() if all(_texts("kinds", of, key, exam) for of in languages)}
     chosen = rng.sample(list(found), rng.randint(2, len(found)))
-    return {word: _draw(rng, "kinds", language, found[word], exam) for word in chosen}, ask
+    return {word: _draw(rng, "kinds", languages, found[word], exam) for word in chosen}, ask
 
 
 def _intents(rng: random.Random, language: Language, exam: bool, most: int) -> dict[str, Draw]:
     """Intents of one trade, or of any, by name in one of the ways that teams write them, and draws of utterances."""
     trades = _trades(language, exam)
     pool = trades[rng.choice(list(trades))] if rng.random() < 0.6 else [key for some in trades.values() for key in some]
-    keys = {key.split(".", 1)[1]: key for key in rng.sample(pool, len(pool))}  # an intent of two trades stands once
+    foreign = label_language(rng, language) != language
+    keys = {
+        _name(rng, language, key, foreign): key for key in rng.sample(pool, len(pool))
+    }  # a name of two trades stands once
     style = rng.choice((str, str, str, str.title, lambda name: name.replace(" ", "_")))
     chosen = list(keys)[: rng.randint(2, min(most, len(keys)))]
-    return {style(name): _draw(rng, "intents", language, keys[name], exam) for name in chosen}
+    return {style(name): _draw(rng, "intents", (language,), keys[name], exam) for name in chosen}
 
 
-def _draw(rng: random.Random, theme: str, language: Language, key: str, exam: bool) -> Draw:
-    return lambda: rng.choice(_texts(theme, language, key, exam))
+def _name(rng: random.Random, language: Language, key: str, foreign: bool) -> str:
+    """What the intent is called, in the other language if ``foreign``."""
+    return rng.choice(foreign_names()[f"{language}.{key}"]) if foreign else key.split(".", 1)[1]
+
+
+@cache
+def foreign_names() -> Mapping[str, tuple[str, ...]]:
+    """language.trade.intent -> what the intent is called in the other language."""
+    lines = (WORDS / "intent_names.tsv").read_text(encoding="utf-8").splitlines()
+    return {key: tuple(names.split("/")) for key, names in (line.split("\t") for line in lines)}
+
+
+def _draw(rng: random.Random, theme: str, languages: Sequence[Language], key: str, exam: bool) -> Draw:
+    return lambda: rng.choice(_texts(theme, rng.choice(languages), key, exam))
 
 
 @cache

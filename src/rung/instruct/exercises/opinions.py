@@ -7,11 +7,11 @@ opinions          told by an instruction
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from rung.instruct.episode import episode
-from rung.instruct.exercises.instructed import Reading, grouped, instructed
+from rung.instruct.exercises.instructed import Reading, grouped, instructed, label_language, text_languages
 from rung.instruct.exercises.phrases import phrases, say
 from rung.instruct.exercises.reviews import DOMAINS, Mood, finish, remark, review
 from rung.instruct.exercises.written import either
@@ -174,18 +174,25 @@ def _task(rng: random.Random, language: Language, *, exam: bool) -> tuple[dict[s
 
 
 def _moods(rng: random.Random, language: Language) -> Task:
-    reading = rng.choices(MOODS[language], (6, 2, 1, 1))[0]
-    return _asked(rng, language, ("good", "bad"), reading)
+    number = rng.choices(range(4), (6, 2, 1, 1))[0]
+    return _asked(rng, language, ("good", "bad"), {of: readings[number] for of, readings in MOODS.items()})
 
 
 def _three(rng: random.Random, language: Language) -> Task:
-    return _asked(rng, language, ("good", "neutral", "bad"), THREE[language])
+    return _asked(rng, language, ("good", "neutral", "bad"), THREE)
 
 
-def _asked(rng: random.Random, language: Language, moods: tuple[Mood, ...], reading: Reading) -> Task:
+def _asked(
+    rng: random.Random, language: Language, moods: tuple[Mood, ...], readings: Mapping[Language, Reading]
+) -> Task:
     domain = rng.choice(("", "film", "food", *DOMAINS))
-    names, ask = reading.draw(rng)
-    return names, [partial(_review, rng, language, mood, domain) for mood in moods], ask
+    names, ask = readings[language].draw(rng, readings[label_language(rng, language)])
+    languages = text_languages(rng, language)
+    return names, [partial(_either_review, rng, languages, mood, domain) for mood in moods], ask
+
+
+def _either_review(rng: random.Random, languages: Sequence[Language], mood: Mood, domain: str) -> str:
+    return _review(rng, rng.choice(languages), mood, domain)
 
 
 def _review(rng: random.Random, language: Language, mood: Mood, domain: str) -> str:
@@ -201,20 +208,22 @@ def _domains(rng: random.Random, language: Language) -> Task:
         mood: Mood = rng.choice(("good", "bad"))
         return _review(rng, language, mood, domain)
 
-    names = tuple(rng.choice(NAMES[language][domain]) for domain in chosen)
+    words = NAMES[label_language(rng, language)]
+    names = tuple(rng.choice(words[domain]) for domain in chosen)
     return names, [partial(drawn, domain) for domain in chosen], rng.choice(ASK_DOMAIN[language])
 
 
 def _aspects(rng: random.Random, language: Language) -> Task:
     chosen = rng.sample([name for name in NAMES[language] if name.startswith("aspect.")], rng.choice((2, 3, 4)))
-    names = tuple(rng.choice(NAMES[language][aspect]) for aspect in chosen)
+    words = NAMES[label_language(rng, language)]
+    names = tuple(rng.choice(words[aspect]) for aspect in chosen)
     return names, [partial(remark, rng, language, aspect) for aspect in chosen], rng.choice(ASK_ASPECT[language])
 
 
 def _facts(rng: random.Random, language: Language) -> Task:
     """Opinions on a film beside what happens in one; or on anything beside plain statements about goods."""
     film = rng.random() < 0.7
-    names, ask = FACTS[language].draw(rng)
+    names, ask = FACTS[language].draw(rng, FACTS[label_language(rng, language)])
 
     def opinion() -> str:
         mood: Mood = rng.choice(("good", "bad"))

@@ -10,7 +10,7 @@ import re
 from functools import cache, partial
 
 from rung.instruct.episode import ARBITRARY, episode
-from rung.instruct.exercises.instructed import grouped, instructed
+from rung.instruct.exercises.instructed import grouped, instructed, label_language
 from rung.instruct.exercises.phrases import Sections, phrases, say
 from rung.instruct.exercises.written import either
 from rung.instruct.family import Family
@@ -59,7 +59,8 @@ def question_types(rng: random.Random, sources: Sources) -> Exercise:
     language: Language = rng.choice(("zh", "en"))
     told = rng.random() < 0.6
     chosen = _chosen(rng, rng.choice((2, 3, 4, 5, 6, 6, 7)))[: None if told else len(ARBITRARY[language][0])]
-    names = [rng.choice(NAMES[language][name]) for name in chosen]
+    words = NAMES[label_language(rng, language)]
+    names = [rng.choice(words[name]) for name in chosen]
     groups = grouped(names, [partial(_question, rng, sources, language, name) for name in chosen], exam=sources.exam)
     ask = rng.choice(ASK[language]).replace("{all}", _either(rng, language, names))
     if told:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 
 from rung.instruct.episode import ARBITRARY, episode
-from rung.instruct.exercises.instructed import grouped, instructed
+from rung.instruct.exercises.instructed import grouped, instructed, label_language
 from rung.instruct.exercises.passages import sentences
 from rung.instruct.exercises.phrases import article, fill, phrases
 from rung.instruct.exercises.written import either
@@ -21,7 +21,8 @@ from rung.instruct.item import Exercise
 from rung.instruct.sources import Passage, Sources
 from rung.types import Language
 
-NEWS: dict[Language, dict[str, tuple[str, ...]]] = {  # label words of a topic; no two topics share one
+Words = dict[str, tuple[str, ...]]
+NEWS: dict[Language, Words] = {  # label words of a topic; no two topics share one
     "en": {
         "world": ("World", "world", "international", "politics", "world affairs"), "sports": ("Sports", "sports", "sport"),
         "business": ("Business", "business", "finance", "economy"), "technology": ("Technology", "technology", "tech", "Sci/Tech", "computers"),
@@ -41,7 +42,7 @@ NEWS: dict[Language, dict[str, tuple[str, ...]]] = {  # label words of a topic; 
         "law": ("法治", "社会", "案件"),
     },
 }  # fmt: skip
-FIELDS: dict[Language, dict[str, tuple[str, ...]]] = {
+FIELDS: dict[Language, Words] = {
     "en": {
         "maths": ("mathematics", "maths"), "physics": ("physics",), "chemistry": ("chemistry",), "biology": ("biology", "life sciences"),
         "medicine": ("medicine", "clinical medicine"), "computing": ("computer science", "computing"), "engineering": ("engineering",),
@@ -181,16 +182,15 @@ def _news(rng: random.Random, language: Language, count: int, sources: Sources) 
         return either(rng, "news", language, topic, composed, apart=False)
 
     draws: list[Callable[[], str]] = [partial(drawn, topic) for topic in chosen]
-    return _names(rng, NEWS[language], chosen), draws, rng.choice(ASK_NEWS[language])
+    return _names(rng, language, NEWS, chosen), draws, rng.choice(ASK_NEWS[language])
 
 
 def _fields(rng: random.Random, language: Language, count: int, sources: Sources) -> Task:
-    fields: dict[str, tuple[str, ...]] = dict(FIELDS[language])
     if one := rng.random() < 0.4:
-        fields = {name: words for name, words in fields.items() if name not in (*SCIENCES, "computing")} | {
-            "": SCIENCE[language]
-        }
-    chosen = rng.sample(list(fields), min(count, len(fields)))
+        fields = [name for name in FIELDS[language] if name not in (*SCIENCES, "computing")] + [""]
+    else:
+        fields = list(FIELDS[language])
+    chosen = rng.sample(fields, min(count, len(fields)))
     if one and "" not in chosen:
         chosen[0] = ""
 
@@ -198,7 +198,8 @@ def _fields(rng: random.Random, language: Language, count: int, sources: Sources
         field = field or rng.choice(SCIENCES)
         return either(rng, "titles", language, field, partial(title, rng, language, field), apart=False)
 
-    return _names(rng, fields, chosen), [partial(drawn, f) for f in chosen], rng.choice(ASK_FIELDS[language])
+    words = {of: named | {"": SCIENCE[of]} for of, named in FIELDS.items()}
+    return _names(rng, language, words, chosen), [partial(drawn, f) for f in chosen], rng.choice(ASK_FIELDS[language])
 
 
 def _texts(rng: random.Random, language: Language, count: int, sources: Sources) -> Task:
@@ -208,13 +209,16 @@ def _texts(rng: random.Random, language: Language, count: int, sources: Sources)
         return _news(rng, language, count, sources)
     chosen = rng.sample(sorted(found), min(count, len(found)))
     draws: list[Callable[[], str]] = [partial(rng.choice, found[topic]) for topic in chosen]
-    return _names(rng, NEWS[language], chosen), draws, rng.choice(ASK_TEXTS[language])
+    return _names(rng, language, NEWS, chosen), draws, rng.choice(ASK_TEXTS[language])
 
 
-def _names(rng: random.Random, words: dict[str, tuple[str, ...]], chosen: Sequence[str]) -> list[str]:
+def _names(rng: random.Random, language: Language, words: Mapping[Language, Words], chosen: Sequence[str]) -> list[str]:
     """A label word of each, of one habit: all the first ones (World, Sports), or whichever."""
+    own = words[label_language(rng, language)]
+    if not all(topic in own for topic in chosen):  # a section that newspapers of the texts' language have
+        own = words[language]
     first = rng.random() < 0.4
-    return [words[topic][0] if first else rng.choice(words[topic]) for topic in chosen]
+    return [own[topic][0] if first else rng.choice(own[topic]) for topic in chosen]
 
 
 def headline(rng: random.Random, language: Language, topic: str, *, report: bool = False) -> str:
