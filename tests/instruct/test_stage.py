@@ -13,6 +13,7 @@ from rung.instruct.card import write_card
 from rung.instruct.sources import Sources
 from rung.instruct.stage import TEXT, Stage, Steps, instruct, make_stream
 from rung.pretrain.model import shape
+from rung.pretrain.record import rows_of
 from rung.train import CheckpointMismatch
 from rung.types import DataError, UserError
 
@@ -58,7 +59,7 @@ def test_it_learns_saves_and_is_equal_after_a_kill(texts, tmp_path):
     out = instruct(whole, texts, tmp_path, tmp_path / "whole", STAGE, say=said.append)
     *steps, done = said
     first, last = (float(line.split("arithmetic ")[1].split()[0]) for line in steps)
-    assert done.startswith("done:") and str(out) in done
+    assert done.startswith("done:") and str(out) in done and done.endswith(str(tmp_path / "whole" / "curve.html"))
     assert last < first - 0.5
     saved = load_model(str(out))
     assert saved.encode("你好") == whole.encode("你好")
@@ -82,6 +83,24 @@ def test_another_stage_does_not_go_on_with_this_one(texts, tmp_path):
     instruct(tiny(), texts, tmp_path, tmp_path / "out", short, say=lambda line: None)
     with pytest.raises(CheckpointMismatch):
         instruct(tiny(), texts, tmp_path, tmp_path / "out", replace(short, seed=1), say=lambda line: None)
+
+
+def test_a_run_that_went_on_has_the_page_of_its_whole_curve(texts, tmp_path, monkeypatch):
+    monkeypatch.setattr("rung.instruct.stage.EVERY", 2)
+    short, out = replace(STAGE, tokens=4 * 512, checkpoint=1), tmp_path / "out"
+    said: list[str] = []
+
+    def kill(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        instruct(tiny(), texts, tmp_path, out, short, say=kill)
+    assert not (out / "curve.html").exists()
+    instruct(tiny(), texts, tmp_path, out, short, say=said.append)
+    assert [row["step"] for row in rows_of(out / "curve.jsonl")] == [2, 4]
+    page = (out / "curve.html").read_text(encoding="utf-8")
+    assert said[-1].endswith(f"; {out / 'curve.html'}") and "2,048" in page
+    assert page.count("<svg") == 5 + len(STAGE.shares) + 1  # text, lessons, steps, rate, time; records
 
 
 def test_other_texts_do_not_go_on_with_this_one(texts, tmp_path):

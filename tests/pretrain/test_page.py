@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from rung.pretrain.page import page, smooth, write_page
+from rung.pretrain.curves import smooth
+from rung.pretrain.page import page, write_page
 
 
 def test_a_run_leaves_its_page(trained):
@@ -33,3 +34,4 @@ def test_a_name_is_text(trained):
 def test_smoothing_by_hand():
     assert smooth([4.0, 2.0, 0.0]) == pytest.approx([4.0, 2.0, 0.0])  # a fiftieth of 3 steps: one
     assert smooth(np.arange(100.0))[[0, 1, 99]] == pytest.approx([0.0, 0.5, 98.5])
+    assert smooth([4.0, 2.0, 0.0], 2) == pytest.approx([4.0, 3.0, 1.0])

@@ -83,7 +83,7 @@ def clean(
 def instruct(
     texts: Annotated[Path, typer.Argument(help="a folder of folders, each with train.jsonl and valid.jsonl (field text)")],
     tasks: Annotated[Path, typer.Argument(help="a folder of labelled sets; those that may be passed on are read")],
-    out: Annotated[Path, typer.Argument(help="where checkpoints and the model go")],
+    out: Annotated[Path, typer.Argument(help="where checkpoints, the model and curve.html go")],
     model: ModelName = "sprout",
     families: Annotated[str | None, typer.Option(help="only these families of exercises: a,b")] = None,
     tokens: Annotated[int, typer.Option(min=1, help="tokens to see, plain text included")] = 10_000_000,

@@ -10,6 +10,7 @@ lesson.py    an item as tokens, and which of them are learned
 echo.py      rows in which pieces of text come again, which teach looking back
 clear.py     labelled rows that overlap with a test split are left out
 stage.py     the training: lessons and plain text together, through the one loop
+page.py      its curves as a page
 card.py      the model card of what was taught
 exam.py      fresh items asked and answered, for measuring
 """

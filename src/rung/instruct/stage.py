@@ -29,6 +29,7 @@ from rung.folders import replacing, writable, write_whole
 from rung.instruct.echo import echo, records
 from rung.instruct.lesson import Lesson, lesson
 from rung.instruct.mixture import check, draw, family
+from rung.instruct.page import write_page
 from rung.instruct.rows import Rows, fill
 from rung.instruct.sources import Sources
 from rung.precision import Precision, has_fast_bfloat16
@@ -44,6 +45,7 @@ TEXTS = "texts.json"  # in OUT: by which texts and tokenizer tokens.bin was made
 TEXT = "text"  # the source that plain text goes by
 FAR = 2  # every so many steps the rows of text are of the whole context
 LONG = 4  # every so many steps the lessons' rows are of the whole context; those between have no longer lessons than their rows
+EVERY = 20  # steps from one line of progress, and row of the curve, to the next
 Schedule = Literal["cosine", "wsd", "constant"]
 
 
@@ -90,7 +92,7 @@ def instruct(
     losses: dict[str, list[float]] = {}
 
     def on_step(step: int, loss: float, scale: float) -> None:
-        if (step + 1) % 20 == 0:
+        if (step + 1) % EVERY == 0:
             means = {name: sum(part) / len(part) for name, part in sorted(losses.items())}
             losses.clear()
             seconds = curve.add(step + 1, tokens=(step + 1) * stage.batch, loss=loss, scale=scale, **means)
@@ -124,7 +126,8 @@ def instruct(
         save(model, fresh)
         keep(fresh, [*lineage(model.folder), told] if model.folder else [told])
     write_whole(out / "report.json", json.dumps({"settings": asdict(stage), **asdict(told)}))
-    say(f"done: {told.tokens / 1e6:.1f}M tokens in {told.seconds:,} s; {out}/model")
+    page = write_page(out)
+    say(f"done: {told.tokens / 1e6:.1f}M tokens in {told.seconds:,} s; {out}/model; {page}")
     return out / "model"
 
 

@@ -81,18 +81,20 @@ class Curve:
 
     def last(self, names: Iterable[str]) -> dict[str, float]:
         """The last figure of each of these, where there is one."""
-        return {name: row[name] for row in self._rows() for name in names if name in row}
-
-    def _rows(self) -> list[dict[str, Any]]:
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
-        whole, _, _ = text.rpartition("\n")  # what stands behind the last line break was cut short: it is made again
-        return [json.loads(line) for line in whole.splitlines()]
+        return {name: row[name] for row in rows_of(self.path) for name in names if name in row}
 
     def _go_on(self, step: int) -> None:
-        kept = [row for row in self._rows() if row["step"] < step]
+        kept = [row for row in rows_of(self.path) if row["step"] < step]
         write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self.before = kept[-1]["seconds"] if kept else 0.0
         self.fresh = False
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The whole rows of a ``curve.jsonl``; [] where there is none."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    whole, _, _ = text.rpartition("\n")  # what stands behind the last line break was cut short: it is made again
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def hardware() -> dict[str, Any]:
