@@ -14,14 +14,13 @@ This module is light: what a call needs is imported when it is called. Everythin
 
 from __future__ import annotations
 
-import locale
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rung.language import own_language
 from rung.types import Adaptation, DataError, Example, Language, Prediction, Result, Task
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ def climb(
     rungs: str | Sequence[str] | None = None,
     recipe: str | None = None,
     all: bool = False,
+    race: bool = False,
     run: str | Path | None = None,
     seed: int = 0,
     budget: str | None = None,
@@ -61,7 +61,7 @@ def climb(
     known = task if isinstance(task, Task) else load_task(task)
     walk = arrange(
         known, lambda: _model(model), rungs=rungs if rungs is None or isinstance(rungs, str) else ",".join(rungs),
-        recipe=recipe, all=all, seed=seed, budget=budget, price=price, volume=volume, general_text=_path(general_text),
+        recipe=recipe, all=all, race=race, seed=seed, budget=budget, price=price, volume=volume, general_text=_path(general_text),
         max_forgetting=max_forgetting, mix_general=mix_general, domain_text=_path(domain_text), run=_path(run),
     )  # fmt: skip
     with ExitStack() as stack:
@@ -254,18 +254,6 @@ class Answering:
     def __repr__(self) -> str:
         on = f" on {self.model.name}" if self.adaptation.model else ""
         return f"<{self.adaptation.name}: {self.adaptation.kind}{on}, {self.folder}>"
-
-
-def own_language() -> Language:
-    """What messages and reports are written in: RUNG_LANG, else the locale's."""
-    found = (
-        os.environ.get("RUNG_LANG")
-        or os.environ.get("LC_ALL")
-        or os.environ.get("LANG")
-        or locale.getlocale()[0]
-        or "en"
-    )
-    return "zh" if found.lower().startswith(("zh", "chinese")) else "en"
 
 
 def _model(model: LanguageModel | str, **options: Any) -> LanguageModel:

@@ -178,10 +178,10 @@ def test_the_form_becomes_the_command(browser: Any, runs: Path):
     bring(browser, "customer_service.csv")
     (folder,) = (runs / "uploads").iterdir()
     upload = SimpleNamespace(yaml=folder / "task.yaml")
-    asked = form(model="fake", rungs=["tfidf", "majority"], target="0.80", budget="10m", all="1")
+    asked = form(model="fake", rungs=["tfidf", "majority"], target="0.80", budget="10m", all="1", race="1")
     assert arguments_of(asked, upload, ("fake",), "zh") == [  # type: ignore[arg-type]
         str(folder / "task.yaml"), "--model", "fake", "--rungs", "majority,tfidf", "--target", "0.8", "--budget", "10m",
-        "--all", "--lang", "zh",
+        "--all", "--race", "--lang", "zh",
     ]  # fmt: skip
     for wrong in ({"target": "80"}, {"target": "x"}, {"budget": "soon"}, {"rungs": "lorra"}, {"rungs": []}):
         with pytest.raises(UserError):

@@ -6,11 +6,11 @@ sentence and exit status 2; an interrupted climb exits with 130 and can be gone 
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 
-from rung.cli.options import app, show_json
+from rung.cli.options import SPOKEN, app, show_json
+from rung.language import own_language
 from rung.types import UserError
 
 # Each puts its commands on the application; --help shows them in this order.
@@ -20,10 +20,11 @@ for group in ("climb", "data", "synthesize", "answer", "judge", "export", "serve
 
 def main() -> None:
     """Run the command; a user's mistake ends it in one sentence."""
+    SPOKEN.set(None)
     try:
         app()
     except UserError as error:
-        message = error.zh if os.environ.get("RUNG_LANG", "en") == "zh" else str(error)
+        message = error.zh if (SPOKEN.get() or own_language()) == "zh" else str(error)
         if "--json" in sys.argv:
             show_json({"error": message, "kind": type(error).__name__})
         else:

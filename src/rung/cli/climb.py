@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -39,6 +39,7 @@ from rung.cli.options import (
     Train,
     app,
     open_model,
+    recomputing,
     say,
     say_bad_rows,
     show_json,
@@ -56,6 +57,7 @@ def climb(
     recipe: Annotated[str | None, typer.Option(help="the rungs by situation: sft+qlora, sft+lora or cpt+sft")] = None,
     domain_text: Annotated[Path | None, typer.Option(help="JSONL (field text) or a folder of it: weights are trained on it before the task")] = None,
     all: Annotated[bool, typer.Option("--all", help="climb every rung, also after the target is met")] = False,
+    race: Annotated[bool, typer.Option("--race", help="the trained rungs train by turns, and after every round the better half goes on")] = False,
     metric: Metric = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; the split's is task.yaml's unless given here")] = None,
     budget: Annotated[str | None, typer.Option(help="10m, 90s, 2h, 500ktokens, or $3 with --price")] = None,
@@ -67,6 +69,7 @@ def climb(
     run: Annotated[Path | None, typer.Option(help="the run folder; else runs/NAME-xxxxxxxx, found again by the same command")] = None,
     input: Input = None, output: Output = None, kind: Kind = None, train: Train = None, dev: Dev = None, test: Test = None,
     split: Split = None, encoding: Encoding = None, task_language: TaskLanguage = None, describe: Describe = None,
+    recompute: Annotated[bool, typer.Option("--recompute", help="training computes blocks again in the backward pass: less memory, more time")] = False,
     dtype: Dtype = "float32", batch_size: BatchSize = None, base_url: BaseUrl = None, api_key_env: ApiKeyEnv = None,
     context: Context = None, concurrency: Concurrency = None, timeout: Timeout = None, attempts: Attempts = None,
     first_wait: FirstWait = None, prices: Prices = None, lang: Lang = None, as_json: Json = False,
@@ -79,8 +82,13 @@ def climb(
     language = speak(lang)
     options, endpoint = task_options(locals()), endpoint_of(locals(), model)
     inspection = inspect_task(data, **options)
+
+    def opened() -> Any:
+        loaded = open_model(model, dtype, batch_size, **endpoint)
+        return recomputing(loaded) if recompute else loaded
+
     walk = arrange(
-        inspection.task, lambda: open_model(model, dtype, batch_size, **endpoint), rungs=rungs, recipe=recipe, all=all,
+        inspection.task, opened, rungs=rungs, recipe=recipe, all=all, race=race,
         seed=seed or 0, budget=budget, price=price, volume=volume, general_text=general_text,
         max_forgetting=max_forgetting, mix_general=mix_general, domain_text=domain_text, run=run,
     )  # fmt: skip

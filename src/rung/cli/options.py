@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import locale
-import os
 import sys
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -13,6 +12,7 @@ import typer
 import typer.core
 
 from rung.cli.endpoint import endpoint_of
+from rung.language import language_of, own_language
 from rung.types import DataError, Language, UserError
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     help="Find the cheapest way to make a language model do your task, and prove it.",
 )  # fmt: skip
 
-Lang = Annotated[str | None, typer.Option("--lang", help="zh or en; else the locale's", metavar="zh|en")]
+Lang = Annotated[str | None, typer.Option("--lang", help="zh or en; else RUNG_LANG's or the locale's", metavar="zh|en")]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output on stdout")]
 ModelName = Annotated[
     str,
@@ -43,6 +43,9 @@ TaskLanguage = Annotated[
 Describe = Annotated[str | None, typer.Option("--describe", help="the task in your words, for the instruction")]
 
 
+SPOKEN: ContextVar[Language | None] = ContextVar("SPOKEN", default=None)  # by the command that runs
+
+
 def default_to(command: str) -> type[typer.core.TyperGroup]:
     """A group of commands in which one may go unnamed: ``rung pretrain TEXTS OUT`` is ``rung pretrain base TEXTS OUT``."""
 
@@ -56,12 +59,11 @@ def default_to(command: str) -> type[typer.core.TyperGroup]:
 
 
 def speak(lang: str | None) -> Language:
-    """The language of messages: as asked, else from the locale."""
+    """The language of messages: as asked, else RUNG_LANG or the locale's; kept for the error that may end the command."""
     if lang not in (None, "zh", "en"):
         raise UserError(f"--lang is zh or en, not {lang!r}", zh=f"--lang 只能是 zh 或 en，而不是 {lang!r}")
-    found = lang or os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or "en"
-    language: Language = "zh" if found.lower().startswith(("zh", "chinese")) else "en"
-    os.environ["RUNG_LANG"] = language  # for the message of an error that ends the command
+    language = language_of(lang) if lang else own_language()
+    SPOKEN.set(language)
     return language
 
 
@@ -93,6 +95,14 @@ def open_model(name: str, dtype: str = "float32", batch_size: int | None = None,
 
     model = load_model(name, dtype=dtype, **endpoint)
     model.batch_size = batch_size
+    return model
+
+
+def recomputing(model: Any) -> Any:
+    """The model, whose blocks are computed again in the backward pass of training."""
+    from rung.engine import weights_of
+
+    weights_of(model).recompute()
     return model
 
 

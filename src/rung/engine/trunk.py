@@ -47,6 +47,20 @@ class Trunk:
         self.batch_size: int | None = None
         self.token_budget = 8192
 
+    def recompute(self) -> None:
+        """Training keeps each block's input alone and computes the block again in the backward pass (gradient checkpointing).
+
+        Chen et al. 2016, https://arxiv.org/abs/1604.06174: memory for one block's activations, a forward more for each step.
+        Raises ModelError for an architecture that cannot.
+        """
+        if not self.hf.supports_gradient_checkpointing:
+            raise ModelError(
+                f"{type(self.hf).__name__} cannot compute its blocks again; leave out --recompute",
+                zh=f"{type(self.hf).__name__} 不支持在反向传播时重算各层；请去掉 --recompute",
+            )
+        # As transformers calls it of late; the older name warns there.
+        getattr(self.hf, "activation_checkpointing_enable", self.hf.gradient_checkpointing_enable)()
+
     @property
     def device(self) -> torch.device:
         return self.hf.device

@@ -21,6 +21,7 @@ def arrange(
     rungs: str | None = None,
     recipe: str | None = None,
     all: bool = False,
+    race: bool = False,
     seed: int = 0,
     budget: str | None = None,
     price: float = 0.0,
@@ -43,5 +44,5 @@ def arrange(
     own = remote.price_of(loaded)
     spend = Budget.parse(budget, price=own.of(5e5, 5e5) if own else price)
     asked = general_text is not None or max_forgetting is not None
-    folder = run or default_folder(task, loaded, rungs_, seed, all, volume, general if asked else None, domain)
-    return Climb(task, loaded, folder, rungs_, all, seed, volume, spend, general=general, domain=domain)
+    folder = run or default_folder(task, loaded, rungs_, seed, all, volume, general if asked else None, domain, race)
+    return Climb(task, loaded, folder, rungs_, all, race, seed, volume, spend, general=general, domain=domain)

@@ -1,7 +1,7 @@
 """One walk up the ladder. Read this first: it is what Rung does.
 
     for rung in plan:                          cheap to costly: as listed, the trained ones by what they will cost
-        for wave in rung.propose(context):     prompts, demonstrations, training
+        for wave in rung.propose(context):     prompts, demonstrations, training (:mod:`rung.ladder.ascent`)
             race(wave, task.dev)               paired, budgeted, every score in the ledger
         judge(best of the rung)                proven, likely or missed; the level is shared
         measured_forgetting(best)              what its training cost the model; too much bars it
@@ -18,36 +18,36 @@ import json
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from rung.adaptation import hash_of, save, to_dict
+from rung.adaptation import save
 from rung.engine import LanguageModel
 from rung.evaluate import General, Marked, measure, shipped_general
 from rung.folders import room_for
 from rung.ladder import remote
+from rung.ladder.ascent import Ascent, go_up, heats
 from rung.ladder.budget import Budget
-from rung.ladder.costs import folder_bytes, known_sum, lone_latency, measured_forgetting, rung_cost
+from rung.ladder.costs import folder_bytes, lone_latency, measured_forgetting, rung_cost
 from rung.ladder.order import by_cost, estimates
 from rung.ladder.progress import ProgressFile
-from rung.ladder.race import Runner, race
-from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, family, interval, row
+from rung.ladder.race import Runner
+from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, interval, row
 from rung.ladder.rungs import LADDER
 from rung.ladder.seal import open_seal
 from rung.ladder.verdict import barred, judge
 from rung.ladder.watch import Together, Watch
 from rung.ledger import Ledger
-from rung.memory import PeakMemory
 from rung.programs import Answer, opened
-from rung.rungs import Built, Context, Rung
+from rung.rungs import Context, Rung
 from rung.task import detectable_gap
 from rung.types import (
     Adaptation,
     BudgetSpent,
-    Cost,
     DiskFull,
     EndpointError,
     Example,
@@ -70,6 +70,7 @@ class Climb:
     folder: Path
     rungs: Sequence[Rung] = tuple(LADDER)
     all: bool = False  # do not stop at the first proven rung
+    race: bool = False  # the trained rungs together, and after every round the better half goes on
     seed: int = 0
     volume: int = 10_000  # requests that "cheapest" counts on
     budget: Budget | None = None
@@ -115,8 +116,9 @@ class Climb:
         self.ledger.keep_examples("dev", self.task.dev)
         self.watch = Together(self.watch, ProgressFile(self.folder, budget_seconds=self.budget.left))
         self.estimated = self._estimates()
-        self.plan = by_cost(self.rungs, self.estimated)
-        names = [rung.name for rung in self.plan]
+        plan = by_cost(self.rungs, self.estimated)
+        self.heats = heats(plan) if self.race else [[rung] for rung in plan]
+        names = [rung.name for heat in self.heats for rung in heat]
         self.watch.started(task=self.task, rungs=names, target=self.task.target, run=self.folder)
         if (asked := remote.asked(self.model)) is not None:
             self.watch.note(asked["en"], asked["zh"])
@@ -150,71 +152,73 @@ class Climb:
         standings: list[Standing] = []
         context = self._context()
         context.check = self._check
+        context.training = self._training
+        context.failed = self._failed
         spent: BudgetSpent | None = None
-        for rung in self.plan:
-            status, reason = "skipped", self._unfit(rung)
-            if reason is None:
-                status, reason = "not-reached", (None if self.all else _after(standings)) or _spent(spent)
-            if reason is None:
-                self.watch.entered(rung.name)
-                try:
-                    standing = self._climb_rung(rung, context)
-                    if standing is None:
-                        status = "skipped"
-                        reason = {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"}
-                except BudgetSpent as error:
-                    spent, reason, standing = error, {"en": str(error), "zh": error.zh}, None
-                except (DiskFull, EndpointError):  # nothing more can be kept, or asked: the same command goes on later
-                    raise
-                except UserError as error:  # this rung fails; the others climb on
-                    status, reason, standing = "failed", {"en": str(error), "zh": error.zh}, None
+        for heat in self.heats:
+            ended = (None if self.all else _after(standings)) or _spent(spent)
+            unfit = {rung.name: self._unfit(rung) for rung in heat}
+            ascents = {} if ended else {r.name: self._ascent(r, context) for r in heat if unfit[r.name] is None}
+            try:
+                go_up(list(ascents.values()), self.watch.entered)
+            except BudgetSpent as error:
+                spent = error
+            for rung in heat:
+                status, reason, standing = "skipped", unfit[rung.name], None
+                if reason is None and rung.name not in ascents:
+                    status, reason = "not-reached", ended
+                elif reason is None:
+                    status, reason, standing = self._outcome(ascents[rung.name], spent, raced=len(heat) > 1)
                 if standing is not None:
                     standings.append(standing)
                     context.standing[rung.name] = standing.best.adaptation
-                    rows.append(row(standing))
-            if reason is not None:
-                rows.append({**EMPTY, "name": rung.name, "status": status, "reason": reason})
-            self.watch.judged(rows[-1])
+                rows.append(
+                    row(standing) if standing else {**EMPTY, "name": rung.name, "status": status, "reason": reason}
+                )
+                self.watch.judged(rows[-1])
         return self._finish(rows, standings, spent)
 
-    def _climb_rung(self, rung: Rung, context: Context) -> Standing | None:
-        context.rung, context.ranking = rung.name, ()
-        context.built = {}
-        context.training = lambda name, step, steps, loss: self.watch.training(rung.name, name, step, steps, loss)
-        context.keep_built = lambda adaptation, built: self._keep_built(rung, adaptation, built, context)
-        context.keep_part = lambda name, built: self._keep(rung, name, "", built, context)
-        context.failed = self._failed
-        self._recall(rung, context)
-        runners: dict[str, Runner] = {}
-        families: dict[str, str] = {}
-        with PeakMemory(self.model.device) as memory:
-            for wave in rung.propose(context):
-                fresh = [(a, hash_of(a)) for a in wave.candidates]
-                for adaptation, hash in fresh:
-                    self.ledger.keep_adaptation(hash, rung.name, adaptation.name, to_dict(adaptation))
-                families |= {hash: family(a, rung, wave.family) for a, hash in fresh}
-                for runner in race(fresh, self.task.dev, self._ask, drop=wave.drop, failed=self._left_out):
-                    if runner.finished or runner.hash not in runners:  # the same candidate may come back and finish
-                        runners[runner.hash] = runner
-                finished = sorted((r for r in runners.values() if r.finished), key=_figure, reverse=True)
-                context.ranking = [r.adaptation for r in finished]
-        if not runners:
+    def _ascent(self, rung: Rung, context: Context) -> Ascent:
+        return Ascent(rung, copy(context), self.ledger, self._ask, self._left_out)
+
+    def _outcome(
+        self, ascent: Ascent, spent: BudgetSpent | None, raced: bool
+    ) -> tuple[str, dict[str, str] | None, Standing | None]:
+        """(status, reason, None) of a rung that did not come to a standing, else its standing."""
+        cut = None if ascent.over or ascent.stopped else _spent(spent)
+        try:
+            if ascent.trouble is not None:
+                raise ascent.trouble
+            if cut is not None and (not raced or ascent.best is None):
+                return "not-reached", cut, None
+            if (standing := self._standing(ascent)) is None:
+                return "skipped", {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"}, None
+            return "", None, replace(standing, stopped=ascent.stopped or cut)
+        except (DiskFull, EndpointError):  # nothing more can be kept, or asked: the same command goes on later
+            raise
+        except UserError as error:  # this rung fails; the others climb on
+            return "failed", {"en": str(error), "zh": error.zh}, None
+
+    def _standing(self, ascent: Ascent) -> Standing | None:
+        """What a rung has come to, all of it measured; None where it had no candidate."""
+        rung, tried, built = ascent.rung, list(ascent.runners.values()), ascent.built
+        if (best := ascent.best) is None:
             if self.left_out and self.left_out[-1]["name"].startswith(f"{rung.name}/"):
                 raise ModelError(self.left_out[-1]["en"], zh=self.left_out[-1]["zh"])
             return None
-        tried = list(runners.values())
-        built = {name: made for (_, name), made in context.built.items()}
-        best = max((r for r in tried if r.finished), key=_figure)
         looks = sum(built[r.adaptation.name].looks if r.adaptation.name in built else 1 for r in tried)
         verdict = judge(best.marked, self.task.target, len(self.rungs), looks)
         save(best.adaptation, self.folder / "adaptations" / rung.name)
         cost = rung_cost(best, tried, built, remote.price_of(self.model))
-        cost.peak_bytes = memory.bytes
+        cost.peak_bytes = ascent.peak_bytes
         cost.seconds_per_request = lone_latency(best, self.task, self.model, self.ledger)
         cost.bytes = folder_bytes(self.folder / "adaptations" / rung.name)
         forgotten = measured_forgetting(best, self.general, self.model, self.ledger)
         bar = barred(forgotten, self.general.most)
-        return Standing(rung, best, tried, families, built, cost, verdict, forgotten, bar)
+        return Standing(rung, best, tried, ascent.families, built, cost, verdict, forgotten, bar)
+
+    def _training(self, name: str, step: int, steps: int, loss: float) -> None:
+        self.watch.training(name.split("/", 1)[0], name, step, steps, loss)
 
     def _left_out(self, adaptation: Adaptation, error: UserError) -> None:
         self._failed(adaptation.name, str(error), error.zh)
@@ -268,26 +272,14 @@ class Climb:
             "dtype": self.model.dtype,
             "seed": str(self.seed),
             "volume": str(self.volume),
-            "rungs": ",".join(r.name for r in self.rungs) + (" all" if self.all else ""),
+            "rungs": ",".join(r.name for r in self.rungs)
+            + (" all" if self.all else "")
+            + (" race" if self.race else ""),
             "general text": self.general.fingerprint,
             "general share": f"{self.general.share:g}",
             "max forgetting": str(self.general.most),
             "domain text": digest(self.domain),
         }
-
-    def _keep_built(self, rung: Rung, adaptation: Adaptation, built: Built, context: Context) -> None:
-        self._keep(rung, adaptation.name, hash_of(adaptation), built, context)
-
-    def _keep(self, rung: Rung, name: str, hash: str, built: Built, context: Context) -> None:
-        if (rung.name, name) in context.built:
-            return
-        self.ledger.keep_build(rung.name, name, hash, asdict(built.cost), {**built.notes, "looks": built.looks})
-        context.built[rung.name, name] = built
-
-    def _recall(self, rung: Rung, context: Context) -> None:
-        for name, cost, notes in self.ledger.builds(rung.name):
-            looks = notes.pop("looks")
-            context.built[rung.name, name] = Built(Cost(**cost), notes, looks)
 
     def _unfit(self, rung: Rung) -> dict[str, str] | None:
         """Why this rung has no chance on this task, or None."""
@@ -370,6 +362,7 @@ def default_folder(
     volume: int = 10_000,
     general: General | None = None,
     domain: tuple[str, ...] = (),
+    race: bool = False,
 ) -> Path:
     """``runs/NAME-xxxxxxxx``: the same command finds its run again after an interruption; another one never does."""
     key = digest(
@@ -377,17 +370,9 @@ def default_folder(
         [r.name for r in rungs], seed, everything, volume,
         *([] if general is None else [general.fingerprint, general.share, general.most]),
         *([domain] if domain else []),
+        *(["race"] if race else []),
     )  # fmt: skip
     return Path("runs") / f"{task.name}-{key[:8]}"
-
-
-def _figure(runner: Runner) -> tuple[float, float]:
-    """Higher is better; among equals the one with fewer operations per request, or tokens where those are not known."""
-    asked = runner.marked.predictions
-    spent = known_sum([p.flops for p in asked])
-    if spent is None:
-        spent = sum(p.tokens_in + p.tokens_out for p in asked)
-    return runner.marked.result().value or 0.0, -spent / max(1, len(asked))
 
 
 def _after(standings: Sequence[Standing]) -> dict[str, str] | None:

@@ -31,6 +31,7 @@ class Standing:
     verdict: Verdict
     forgetting: Forgetting | None = None  # where an adapter hangs on the model
     barred: dict[str, str] | None = None  # why it cannot be chosen, whatever its score
+    stopped: dict[str, str] | None = None  # why its training did not come to its end
 
     @property
     def proven(self) -> bool:
@@ -40,7 +41,7 @@ class Standing:
 
 EMPTY: dict[str, Any] = {
     "best": None, "candidates": 0, "dev": None, "bound": None, "more_dev": None, "cost": asdict(Cost()), "forgetting": None,
-    "adaptation": None,
+    "adaptation": None, "stopped": None,
 }  # fmt: skip
 
 
@@ -59,6 +60,7 @@ def row(standing: Standing) -> dict[str, Any]:
         "cost": asdict(standing.cost),
         "forgetting": standing.forgetting and standing.forgetting.as_json(),
         "adaptation": f"adaptations/{standing.rung.name}",
+        "stopped": standing.stopped,
     }
 
 

@@ -14,7 +14,7 @@ from rung.types import UserError
 def learned(method: str, step: int, what: str, what_zh: str) -> Rung:
     """The rung of a method with gradients."""
     propose, estimate = trained.trained(method), trained.estimated(method)
-    return Rung(method, step, propose, what, what_zh, needs=16, weights=True, estimate=estimate)
+    return Rung(method, step, propose, what, what_zh, needs=16, weights=True, estimate=estimate, races=True)
 
 
 LADDER: list[Rung] = [

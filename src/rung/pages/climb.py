@@ -28,7 +28,14 @@ def ready(request: Request, data: str) -> Response:
     found = upload.inspect()
     target = found.task.target
     fit = [rung.name for rung in LADDER if rung.name in PROPOSED and rung.name not in unfit(found)]
-    given = {"model": "", "target": "" if target is None else f"{target:g}", "budget": "", "all": False, "rungs": fit}
+    given = {
+        "model": "",
+        "target": "" if target is None else f"{target:g}",
+        "budget": "",
+        "all": False,
+        "race": False,
+        "rungs": fit,
+    }
     return _page(request, upload, found, given)
 
 
@@ -39,7 +46,7 @@ def start(request: Request, form: Posted) -> Response:
     try:
         arguments = arguments_of(form, upload, request.app.state.settings.models, language_of(request))
     except UserError as error:
-        given: dict[str, Any] = {key: field(form, key) for key in ("model", "target", "budget", "all")}
+        given: dict[str, Any] = {key: field(form, key) for key in ("model", "target", "budget", "all", "race")}
         given["rungs"] = fields(form, "rungs")
         return _page(request, upload, upload.inspect(), given, message_of(error, language_of(request)))
     run = request.app.state.climbs.start(upload.name, arguments)
@@ -68,8 +75,7 @@ def arguments_of(form: FormData, upload: Upload, models: tuple[str, ...], langua
     if budget := field(form, "budget"):
         check_budget(budget, model)
         words += ["--budget", budget]
-    if field(form, "all"):
-        words.append("--all")
+    words += [f"--{name}" for name in ("all", "race") if field(form, name)]
     return [*words, "--lang", language]
 
 

@@ -102,6 +102,7 @@ def _content(run: Path, result: Result, ledger: Reads, language: Language) -> di
         "limit": result.get("max_forgetting"),
         "unplaced": unplaced(result),
         "unmeasured": _unmeasured(result, language),
+        "stopped": [(row["name"], row["stopped"][language]) for row in result["rungs"] if row.get("stopped")],
         "orders": spreads(result),
         "crossings": crossings(result),
         "other_crossings": [b for b in result["break_even"] if b not in crossings(result)],

@@ -83,8 +83,8 @@ class LiveTable(Progress):
         verdict = term(STATUS, row["status"], self.language)
         score = self.figures.with_n(row["dev"])
         self._line(f"{row['name']}  {score}  {verdict}" if row["dev"] else f"{row['name']}  {verdict}")
-        if row["reason"]:
-            self._line(f"  {row['reason'][self.language]}")
+        if why := row["reason"] or row.get("stopped"):
+            self._line(f"  {why[self.language]}")
 
     def note(self, en: str, zh: str) -> None:
         super().note(en, zh)

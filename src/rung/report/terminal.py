@@ -41,9 +41,9 @@ def summary(result: Mapping[str, Any], language: Language) -> RenderableType:
             style="dim" if row["status"] in FAINT else "",
         )
     reasons = [
-        Text(f"  {row['name']}{_say(language, ': ', '：')}{row['reason'][language]}", style="dim")
+        Text(f"  {row['name']}{_say(language, ': ', '：')}{why[language]}", style="dim")
         for row in result["rungs"]
-        if row["reason"]
+        if (why := row["reason"] or row.get("stopped"))
     ]
     return Group(
         Text(), *sentences, table, *reasons, *forgetting_lines(result, language), *endpoint_lines(result, language)

@@ -59,6 +59,7 @@ class Rung:
     model: bool = True  # False: a control, no language model is asked
     estimate: Callable[[Context], Cost] | None = None  # operations to build and to ask, before anything is built
     weights: bool = False  # it trains the model or reads its hidden states: not on an endpoint
+    races: bool = False  # it trains in parts and heeds ``context.enough``, so that it may race other rungs
 
 
 @dataclass
@@ -73,6 +74,7 @@ class Context:
     domain: tuple[str, ...] = ()  # plain texts of the user's domain, to go on pre-training with
     rung: str = ""
     ranking: Sequence[Adaptation] = ()  # this rung's candidates that have run over the whole of dev, the best first
+    enough: bool = False  # no further wave is wanted: clean up and end
     standing: dict[str, Adaptation] = field(default_factory=dict)  # the best of each rung below
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
     keep_built: Callable[[Adaptation, Built], None] = lambda adaptation, built: None

@@ -100,6 +100,11 @@ def trained(method: str) -> Propose:
     """The rung of a method of :data:`RECIPES`."""
 
     def propose(context: Context) -> Iterator[Wave]:
+        yield from waves(context)
+        for checkpoint in (context.folder / context.rung).rglob("checkpoint"):  # nothing goes on from them any more
+            shutil.rmtree(checkpoint)
+
+    def waves(context: Context) -> Iterator[Wave]:
         recipe = RECIPES[method]
         bare, found = context.templates[0], context.prompt
         made: dict[str, Trial] = {}
@@ -111,7 +116,7 @@ def trained(method: str) -> Propose:
             return Wave([candidate for candidate, _ in found])
 
         yield quarters([Trial(bare, rate, recipe.config) for rate in recipe.rates])
-        if context.leader is None:
+        if context.leader is None or context.enough:
             return
         rate = made[context.leader.name].rate
         others = []
@@ -124,13 +129,13 @@ def trained(method: str) -> Propose:
             others.append(Trial(found, rate, recipe.config))
         if others:
             yield quarters(others)
+        if context.enough:
+            return
         for candidate in context.ranking:  # the leader; should its training diverge later on, the next one
             whole = attempt(context, method, recipe, made[candidate.name], whole=True)
             if whole is not None:
                 yield Wave([whole])
                 break
-        for checkpoint in (context.folder / context.rung).rglob("checkpoint"):  # nothing goes on from them any more
-            shutil.rmtree(checkpoint)
 
     return propose
 
