@@ -36,7 +36,7 @@ from rung.ladder.costs import folder_bytes, lone_latency, measured_forgetting, r
 from rung.ladder.order import by_cost, estimates
 from rung.ladder.progress import ProgressFile
 from rung.ladder.race import Runner
-from rung.ladder.result import EMPTY, Standing, candidate, crossings, decide, interval, row
+from rung.ladder.result import Standing, candidate, crossings, decide, interval, nothing, row
 from rung.ladder.rungs import LADDER
 from rung.ladder.seal import open_seal
 from rung.ladder.verdict import barred, judge
@@ -157,47 +157,45 @@ class Climb:
         spent: BudgetSpent | None = None
         for heat in self.heats:
             ended = (None if self.all else _after(standings)) or _spent(spent)
-            unfit = {rung.name: self._unfit(rung) for rung in heat}
-            ascents = {} if ended else {r.name: self._ascent(r, context) for r in heat if unfit[r.name] is None}
+            ascents = {rung.name: self._ascent(rung, context) for rung in heat if not (ended or self._unfit(rung))}
             try:
                 go_up(list(ascents.values()), self.watch.entered)
             except BudgetSpent as error:
                 spent = error
             for rung in heat:
-                status, reason, standing = "skipped", unfit[rung.name], None
-                if reason is None and rung.name not in ascents:
-                    status, reason = "not-reached", ended
-                elif reason is None:
-                    status, reason, standing = self._outcome(ascents[rung.name], spent, raced=len(heat) > 1)
-                if standing is not None:
-                    standings.append(standing)
-                    context.standing[rung.name] = standing.best.adaptation
-                rows.append(
-                    row(standing) if standing else {**EMPTY, "name": rung.name, "status": status, "reason": reason}
-                )
+                found = self._found(rung, ascents.get(rung.name), ended, spent)
+                if isinstance(found, Standing):
+                    standings.append(found)
+                    context.standing[rung.name] = found.best.adaptation
+                rows.append(row(found) if isinstance(found, Standing) else found)
                 self.watch.judged(rows[-1])
         return self._finish(rows, standings, spent)
 
     def _ascent(self, rung: Rung, context: Context) -> Ascent:
         return Ascent(rung, copy(context), self.ledger, self._ask, self._left_out)
 
-    def _outcome(
-        self, ascent: Ascent, spent: BudgetSpent | None, raced: bool
-    ) -> tuple[str, dict[str, str] | None, Standing | None]:
-        """(status, reason, None) of a rung that did not come to a standing, else its standing."""
+    def _found(
+        self, rung: Rung, ascent: Ascent | None, ended: dict[str, str] | None, spent: BudgetSpent | None
+    ) -> Standing | dict[str, Any]:
+        """What a rung has come to, or the row that says why to nothing: unfit, not begun or cut off, without a candidate, failed."""
+        if (unfit := self._unfit(rung)) is not None:
+            return nothing(rung, "skipped", unfit)
+        if ascent is None:
+            return nothing(rung, "not-reached", ended)
         cut = None if ascent.over or ascent.stopped else _spent(spent)
+        if cut is not None and not (self.race and rung.races and ascent.best):
+            return nothing(rung, "not-reached", cut)
         try:
             if ascent.trouble is not None:
                 raise ascent.trouble
-            if cut is not None and (not raced or ascent.best is None):
-                return "not-reached", cut, None
-            if (standing := self._standing(ascent)) is None:
-                return "skipped", {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"}, None
-            return "", None, replace(standing, stopped=ascent.stopped or cut)
+            standing = self._standing(ascent)
         except (DiskFull, EndpointError):  # nothing more can be kept, or asked: the same command goes on later
             raise
         except UserError as error:  # this rung fails; the others climb on
-            return "failed", {"en": str(error), "zh": error.zh}, None
+            return nothing(rung, "failed", {"en": str(error), "zh": error.zh})
+        if standing is None:
+            return nothing(rung, "skipped", {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"})
+        return replace(standing, stopped=ascent.stopped or cut)
 
     def _standing(self, ascent: Ascent) -> Standing | None:
         """What a rung has come to, all of it measured; None where it had no candidate."""

@@ -64,6 +64,11 @@ def row(standing: Standing) -> dict[str, Any]:
     }
 
 
+def nothing(rung: Rung, status: str, reason: dict[str, str] | None) -> dict[str, Any]:
+    """The row of a rung that came to no standing, and why."""
+    return {**EMPTY, "name": rung.name, "status": status, "reason": reason}
+
+
 def candidate(standing: Standing, runner: Runner, price: Price | None = None) -> dict[str, Any]:
     """One candidate of a rung, also one that stopped; ``price``: of a model behind an endpoint."""
     made = runner.adaptation
