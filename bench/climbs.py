@@ -139,10 +139,10 @@ def read(path: Path) -> list[dict[str, Any]]:
             f"there is no {path}: set RUNG_SHARED to the folder that holds data/tasks",
             zh=f"找不到 {path}：请把 RUNG_SHARED 设为含有 data/tasks 的文件夹",
         )
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".csv":
-        return [{"text": row["text"], "label": row["intent"]} for row in csv.DictReader(text.splitlines())]
-    return [columns(json.loads(line)) for line in text.splitlines()]
+    with path.open(encoding="utf-8", newline="") as lines:  # str.splitlines would cut at U+0085 too, which subj has
+        if path.suffix == ".csv":
+            return [{"text": row["text"], "label": row["intent"]} for row in csv.DictReader(lines)]
+        return [columns(json.loads(line)) for line in lines]
 
 
 def columns(row: dict[str, Any]) -> dict[str, Any]:

@@ -43,13 +43,21 @@ class Clock(Watch):
 
 
 def climb(task: Task, model: Model, folder: Path, seed: int, *, race: bool) -> dict[str, Any]:
-    """One climb of all the trained rungs: seconds in all and by rung (of a race the latter mean nothing), and its rows."""
+    """One climb of all the trained rungs: seconds in all and by rung (of a race the latter mean nothing), and its rows.
+
+    It is kept beside its folder, and not climbed again while that file is there.
+    """
+    known = folder.with_suffix(".json")
+    if known.exists():
+        return json.loads(known.read_text(encoding="utf-8"))
     if folder.exists():
         shutil.rmtree(folder)  # what is in a ledger would cost no time
     clock, started = Clock(), time.perf_counter()
     result = Climb(task, model, folder, TRAINED, all=True, race=race, seed=seed, watch=clock).run()
     rows = {row["name"]: row for row in result["rungs"]}
-    return {"seconds": time.perf_counter() - started, "by_rung": clock.seconds, "rows": rows}
+    found = {"seconds": time.perf_counter() - started, "by_rung": clock.seconds, "rows": rows}
+    known.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return found
 
 
 def main() -> None:

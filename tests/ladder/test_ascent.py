@@ -1,4 +1,4 @@
-"""Rungs that race: turns, halves, who stops and what is told; a race that is killed or short of budget."""
+"""Rungs that race: turns, thirds, who stops and what is told; a race that is killed or short of budget."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def tried(result: dict[str, Any]) -> dict[str, int]:
     return {row["name"]: row["candidates"] for row in result["rungs"]}
 
 
-def test_after_every_round_the_better_half_goes_on(race, tmp_path: Path) -> None:
+def test_after_every_round_the_best_third_goes_on(race, tmp_path: Path) -> None:
     ended: list[str] = []
     result = race(tmp_path, *(racer(name, ended=ended) for name in ("poor", "good", "fair", "best")))
     rows = {row["name"]: row for row in result["rungs"]}
     assert list(rows) == ["poor", "good", "fair", "best"]
     assert rows["good"]["dev"]["value"] > rows["poor"]["dev"]["value"] + 0.2
-    # A wave each; then the better two; of the two, equals, the first alone.
+    # A wave each; then a third of four, rounded up; of the two, equals, the first alone.
     assert tried(result) == {"poor": 1, "good": 3, "fair": 1, "best": 2}
     assert rows["good"]["stopped"] is None
     assert rows["poor"]["stopped"]["en"].startswith("stopped before its training was over: in the race it had 0.")
@@ -81,9 +81,10 @@ def test_turns_are_taken_by_wave(race, tmp_path: Path) -> None:
     assert turns == ["good", "best", "good"]
 
 
-def test_clearly_behind_is_stopped_within_the_better_half_too(race, tmp_path: Path) -> None:
-    result = race(tmp_path, racer("good"), racer("poor"), racer("fair"))  # half of three, rounded up, is two
-    assert tried(result) == {"good": 3, "poor": 1, "fair": 1}
+def test_clearly_behind_is_stopped_within_the_best_third_too(race, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("rung.ladder.ascent.ONE_IN", 1)  # all of them would go on
+    result = race(tmp_path, racer("good"), racer("poor"), racer("best"))
+    assert tried(result) == {"good": 3, "poor": 1, "best": 3}
 
 
 def test_without_the_option_every_rung_goes_to_its_end(race, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def climb(
     recipe: Annotated[str | None, typer.Option(help="the rungs by situation: sft+qlora, sft+lora or cpt+sft")] = None,
     domain_text: Annotated[Path | None, typer.Option(help="JSONL (field text) or a folder of it: weights are trained on it before the task")] = None,
     all: Annotated[bool, typer.Option("--all", help="climb every rung, also after the target is met")] = False,
-    race: Annotated[bool, typer.Option("--race", help="the trained rungs train by turns, and after every round the better half goes on")] = False,
+    race: Annotated[bool, typer.Option("--race", help="the trained rungs train by turns, and after every round the best third goes on")] = False,
     metric: Metric = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; the split's is task.yaml's unless given here")] = None,
     budget: Annotated[str | None, typer.Option(help="10m, 90s, 2h, 500ktokens, or $3 with --price")] = None,

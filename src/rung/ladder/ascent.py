@@ -1,8 +1,8 @@
 """One rung on its way up, and several that race: wave after wave of candidates, each raced on dev.
 
-A lone rung goes on until it has no more waves. Rungs that race take a wave each in turn; after every round the better half goes
-on (successive halving, Jamieson & Talwalkar 2016, https://arxiv.org/abs/1502.07943), and of those none that is clearly
-behind. Who stops keeps the best candidate that it had.
+A lone rung goes on until it has no more waves. Rungs that race take a wave each in turn; after every round the best third goes
+on, and of those none that is clearly behind (successive halving, Jamieson & Talwalkar 2016, https://arxiv.org/abs/1502.07943,
+by the factor of Hyperband, Li et al. 2018, https://arxiv.org/abs/1603.06560). Who stops keeps the best candidate that it had.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from rung.memory import PeakMemory
 from rung.rungs import Built, Context, Rung, Wave
 from rung.types import Adaptation, BudgetSpent, Cost, DiskFull, EndpointError, Example, ModelError, UserError
 
+ONE_IN = 3  # of those that race goes on after a round
+
 Ask = Callable[[Adaptation, str, Sequence[Example]], Marked]
 
 
@@ -38,6 +40,7 @@ class Ascent:
     left_out: Callable[[Adaptation, ModelError], None]
     runners: dict[str, Runner] = field(default_factory=dict)  # by hash
     families: dict[str, str] = field(default_factory=dict)  # hash -> how it was made, for charts
+    racing: bool = False
     peak_bytes: int = 0
     over: bool = False  # it has no wave left, or none is wanted
     trouble: UserError | None = None  # what ended it
@@ -45,7 +48,8 @@ class Ascent:
 
     def __post_init__(self) -> None:
         context = self.context
-        context.rung, context.ranking, context.enough = self.rung.name, (), False
+        context.rung, context.ranking = self.rung.name, ()
+        context.racing, context.enough = self.racing, False
         context.built = {}
         context.keep_built = lambda adaptation, built: self._keep(adaptation.name, hash_of(adaptation), built)
         context.keep_part = lambda name, built: self._keep(name, "", built)
@@ -123,19 +127,19 @@ def go_up(ascents: Sequence[Ascent], entered: Callable[[str], None]) -> None:
         if not going and waiting and all(ascent.trouble for ascent in alive):
             going = [waiting.pop()]
             going[0].stopped = None
-        alive, stopped = halved(going)
+        alive, stopped = cut(going)
         waiting += stopped
     for ascent in waiting:
         ascent.end()
 
 
-def halved(racing: Sequence[Ascent]) -> tuple[list[Ascent], list[Ascent]]:
-    """(the better half, rounded up, without those clearly behind its leader; the others, which are stopped, the best last).
+def cut(racing: Sequence[Ascent]) -> tuple[list[Ascent], list[Ascent]]:
+    """(the best third, rounded up, without those clearly behind its leader; the others, which are stopped, the best last).
 
     Of equals the first go on, in the order given. A rung none of whose candidates has run over the whole of dev ranks last.
     """
     ranking = sorted(racing, key=lambda a: figure(a.best) if a.best else (-math.inf, 0.0), reverse=True)
-    kept = [a for a in ranking[: math.ceil(len(ranking) / 2)] if a is ranking[0] or not trails(a, ranking[0])]
+    kept = [a for a in ranking[: math.ceil(len(ranking) / ONE_IN)] if a is ranking[0] or not trails(a, ranking[0])]
     stopped = [a for a in reversed(ranking) if a not in kept]
     for ascent in stopped:
         ascent.stopped = because(ascent, ranking[0])

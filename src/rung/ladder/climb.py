@@ -70,7 +70,7 @@ class Climb:
     folder: Path
     rungs: Sequence[Rung] = tuple(LADDER)
     all: bool = False  # do not stop at the first proven rung
-    race: bool = False  # the trained rungs together, and after every round the better half goes on
+    race: bool = False  # the trained rungs together, and after every round the best third goes on
     seed: int = 0
     volume: int = 10_000  # requests that "cheapest" counts on
     budget: Budget | None = None
@@ -172,7 +172,8 @@ class Climb:
         return self._finish(rows, standings, spent)
 
     def _ascent(self, rung: Rung, context: Context) -> Ascent:
-        return Ascent(rung, copy(context), self.ledger, self._ask, self._left_out)
+        racing = self.race and rung.races
+        return Ascent(rung, copy(context), self.ledger, self._ask, self._left_out, racing=racing)
 
     def _found(
         self, rung: Rung, ascent: Ascent | None, ended: dict[str, str] | None, spent: BudgetSpent | None
@@ -183,7 +184,7 @@ class Climb:
         if ascent is None:
             return nothing(rung, "not-reached", ended)
         cut = None if ascent.over or ascent.stopped else _spent(spent)
-        if cut is not None and not (self.race and rung.races and ascent.best):
+        if cut is not None and not (ascent.racing and ascent.best):
             return nothing(rung, "not-reached", cut)
         try:
             if ascent.trouble is not None:

@@ -74,6 +74,7 @@ class Context:
     domain: tuple[str, ...] = ()  # plain texts of the user's domain, to go on pre-training with
     rung: str = ""
     ranking: Sequence[Adaptation] = ()  # this rung's candidates that have run over the whole of dev, the best first
+    racing: bool = False  # other rungs take turns with this one: small waves, the most telling first
     enough: bool = False  # no further wave is wanted: clean up and end
     standing: dict[str, Adaptation] = field(default_factory=dict)  # the best of each rung below
     built: dict[tuple[str, str], Built] = field(default_factory=dict)
