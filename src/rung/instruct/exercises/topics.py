@@ -17,6 +17,7 @@ from rung.instruct.exercises.passages import sentences
 from rung.instruct.exercises.phrases import article, fill, phrases
 from rung.instruct.exercises.written import either
 from rung.instruct.family import Family
+from rung.instruct.holdout import held_out
 from rung.instruct.item import Exercise
 from rung.instruct.sources import Passage, Sources
 from rung.types import Language
@@ -308,7 +309,7 @@ def _proper() -> re.Pattern[str]:
 
 @cache
 def known(sources: Sources, language: Language) -> dict[str, tuple[str, ...]]:
-    """Topic -> sentences with a keyword of it, from the articles that are clearly on the topic."""
+    """Topic -> sentences with a keyword of it, from the articles that are clearly on the topic; those that exams, or lessons, may show."""
     sections = phrases("topics", language)
     keys = {
         name.removesuffix(".keys"): tuple(" ".join(words).split())
@@ -323,7 +324,10 @@ def known(sources: Sources, language: Language) -> dict[str, tuple[str, ...]]:
                 for s in sentences(passage.text[: 3 * FRONT[language]])
                 if 12 <= len(s) <= LONGEST[language] and _hits(s, keys[topic], language)
             )
-    return {topic: tuple(some) for topic, some in found.items() if len(some) >= 20}
+    sides = {
+        topic: tuple(s for s in some if held_out(s) == sources.exam) for topic, some in found.items() if len(some) >= 20
+    }
+    return {topic: some for topic, some in sides.items() if some}
 
 
 def _topic(passage: Passage, keys: dict[str, tuple[str, ...]]) -> str:
