@@ -21,9 +21,7 @@ def test_every_intent_has_names_in_the_other_language():
         assert names and all(bool(HAN.search(name)) == key.startswith("en.") for name in names), key
 
 
-@pytest.mark.parametrize(
-    "families, name", [(KINDS, "kinds"), (OPINIONS, "opinions")]
-)
+@pytest.mark.parametrize("families, name", [(KINDS, "kinds"), (OPINIONS, "opinions")])
 def test_some_labels_are_foreign_and_most_are_not(draws, families, name):
     items = draws(families, name, 400)
     foreign = [item for item in items if bool(HAN.search(item.target)) != bool(HAN.search(item.input))]
