@@ -5,7 +5,6 @@ Read from ``report.json`` and ``curve.jsonl``; the look is that of a pre-trainin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from rung.folders import write_whole
 from rung.pretrain.curves import Row, figure, frame, line_chart, loss_chart, many, small_figure, smooth
-from rung.pretrain.page import RATE
-from rung.pretrain.record import rows_of
+from rung.pretrain.page import RATE, write_curve
 
 ECHOES = ("echo", "records")  # the sources that rows of echoes go by
 FEW = 5  # points behind a line at least: a point of a rarely drawn family may be a single lesson
@@ -37,10 +34,7 @@ TIME = ("Time · 用时", "seconds so far · 累计秒数")
 
 def write_page(out: Path) -> Path:
     """Write ``out/curve.html`` from what a finished stage left there, and return its path."""
-    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    path = out / "curve.html"
-    write_whole(path, page(out.resolve().name, report, rows_of(out / "curve.jsonl")))
-    return path
+    return write_curve(out, page)
 
 
 def page(name: str, report: Mapping[str, Any], rows: Sequence[Row]) -> str:

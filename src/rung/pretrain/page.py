@@ -6,7 +6,7 @@ Read from ``report.json`` and ``curve.jsonl``; curves.py has the look.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,11 @@ RATE = ("Learning rate · 学习率", "share of the peak · 占峰值的比例")
 
 def write_page(out: Path) -> Path:
     """Write ``out/curve.html`` from what a finished pre-training left there, and return its path."""
+    return write_curve(out, page)
+
+
+def write_curve(out: Path, page: Callable[[str, Mapping[str, Any], Sequence[Row]], str]) -> Path:
+    """Write ``out/curve.html``: what ``page`` makes of the folder's name, its report and its curve's rows."""
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     path = out / "curve.html"
     write_whole(path, page(out.resolve().name, report, rows_of(out / "curve.jsonl")))
