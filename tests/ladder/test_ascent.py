@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rung.engine import load_model
 from rung.ladder import LADDER, Budget, Climb, Watch, choose, default_folder
 from rung.ladder.ascent import heats
 from rung.report import three_sentences, write_report
@@ -141,3 +142,16 @@ def test_the_report_says_who_was_stopped(race, tmp_path: Path) -> None:
     assert "forgotten" not in " ".join(three_sentences(result, "en"))
     assert "stopped before its training was over" in write_report(tmp_path, "en").read_text(encoding="utf-8")
     assert "未训练完即停" in write_report(tmp_path, "zh").read_text(encoding="utf-8")
+
+
+def test_trained_rungs_take_one_rate_at_a_time_and_leave_no_checkpoint(orders: SimpleNamespace, tmp_path: Path) -> None:
+    task = orders.task(dev=40)
+    options = {"general": orders.general, "race": True, "all": True}
+    result = Climb(task, load_model("fake"), tmp_path, choose("prompt-tuning,lora"), **options).run()
+    names = [c["name"] for c in result["candidates"]]
+    stopped = [row["name"] for row in result["rungs"] if row["stopped"]]
+    assert len(stopped) == 1
+    assert len([name for name in names if name.startswith(stopped[0])]) == 1  # the higher rate, and no more
+    (whole,) = [name for name in names if not name.endswith("-quarter")]
+    assert not whole.startswith(stopped[0])
+    assert not list(tmp_path.rglob("checkpoint"))
