@@ -141,6 +141,7 @@ def test_the_report_says_who_was_stopped(race, tmp_path: Path) -> None:
     json.dumps(result)
     assert "forgotten" not in " ".join(three_sentences(result, "en"))
     assert "stopped before its training was over" in write_report(tmp_path, "en").read_text(encoding="utf-8")
+    assert "1 candidate · cut short" in write_report(tmp_path, "en").read_text(encoding="utf-8")  # in the table too
     assert "未训练完即停" in write_report(tmp_path, "zh").read_text(encoding="utf-8")
 
 
