@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -26,6 +26,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from rung.folders import recover, replacing
+from rung.shards import parted, whole
 from rung.types import Cost, UserError
 
 # A loss has blown up when each of the last so many stands both so many times and so many nats above the first one.
@@ -175,10 +176,10 @@ def train(
             if plan.patience and since >= plan.patience:
                 report.stopped = "patience"
         if step + 1 == limit or report.stopped == "patience" or due(plan, report):
-            if not all(bool(p.isfinite().all()) for p in parameters.values()):
+            if not all(bool(whole(p.detach()).isfinite().all()) for p in parameters.values()):
                 raise diverged("weights", math.nan)
-            if writes and folder is not None and plan.checkpoint_every:
-                save_checkpoint(folder, step + 1, parameters, optimizers, report, best, identity)
+            if folder is not None and plan.checkpoint_every:
+                save_checkpoint(folder, step + 1, parameters, optimizers, report, best, identity, writes=writes)
         if report.stopped == "patience":
             break
 
@@ -215,8 +216,10 @@ def accumulate(micros: Sequence[Any], loss: Callable[[Any], tuple[torch.Tensor, 
 
 def clip(parameters: dict[str, torch.nn.Parameter], limit: float) -> float:
     """Scale the gradients to at most ``limit``; the norm before."""
-    grads = [p for p in parameters.values() if p.grad is not None]
-    return float(torch.nn.utils.clip_grad_norm_(grads, limit if limit > 0 else math.inf))
+    have = [p for p in parameters.values() if p.grad is not None]
+    norm = whole(torch.nn.utils.get_total_norm([p.grad for p in have if p.grad is not None]))
+    torch.nn.utils.clip_grads_with_norm_(have, limit if limit > 0 else math.inf, norm)
+    return float(norm)
 
 
 def blown_up(losses: Sequence[float], steps: int) -> bool:
@@ -252,20 +255,36 @@ def save_checkpoint(
     report: TrainingReport,
     best: dict[str, torch.Tensor] | None,
     identity: str = "",
+    *,
+    writes: bool = True,
 ) -> None:
-    """Write the state to ``folder/checkpoint``, whole or not at all."""
+    """Write the state to ``folder/checkpoint``, whole or not at all; a process that does not write only hands in its parts."""
     states: dict[str, torch.Tensor] = {}
     for number, optimizer in enumerate(optimizers):
         for index, state in optimizer.state_dict()["state"].items():
             for key, item in state.items():
-                states[f"{number}.{index}.{key}"] = torch.as_tensor(item).detach().clone().contiguous()
+                states[f"{number}.{index}.{key}"] = torch.as_tensor(item)
+    files: dict[str, Mapping[str, torch.Tensor]] = {"parameters": parameters, "optimizers": states}
+    if best is not None:
+        files["best"] = best
+    kept = {name: gathered(tensors, keep=writes) for name, tensors in files.items()}
+    if not writes:
+        return
     with replacing(folder / "checkpoint") as fresh:
-        save_file({n: p.detach().contiguous() for n, p in parameters.items()}, fresh / "parameters.safetensors")
-        if best is not None:
-            save_file({n: t.contiguous() for n, t in best.items()}, fresh / "best.safetensors")
-        save_file(states, fresh / "optimizers.safetensors")
+        for name, tensors in kept.items():
+            save_file(tensors, fresh / f"{name}.safetensors")
         save_file(random_state(), fresh / "random.safetensors")
         (fresh / "state.json").write_text(json.dumps({"step": step, "identity": identity, "report": asdict(report)}))
+
+
+def gathered(tensors: Mapping[str, torch.Tensor], *, keep: bool = True) -> dict[str, torch.Tensor]:
+    """Each tensor whole, by its name, in memory of the CPU; without ``keep`` none, but this process's parts are handed in."""
+    found: dict[str, torch.Tensor] = {}
+    for name, tensor in tensors.items():
+        full = whole(tensor.detach())
+        if keep:
+            found[name] = full.cpu().contiguous()  # one by one: a GPU that holds parts may not hold the whole
+    return found
 
 
 def random_state() -> dict[str, torch.Tensor]:
@@ -300,14 +319,17 @@ def load_checkpoint(
         )
     with torch.no_grad():
         for name, tensor in files["parameters"].items():
-            parameters[name].copy_(tensor)
+            parameters[name].copy_(parted(tensor, parameters[name]))
     for number, optimizer in enumerate(optimizers):
         plain = optimizer.state_dict()
         plain["state"] = {}
+        stepped = [p for group in optimizer.param_groups for p in group["params"]]
         for key, tensor in files["optimizers"].items():
             which, index, name = key.split(".", 2)
             if int(which) == number:
-                plain["state"].setdefault(int(index), {})[name] = tensor
+                p = stepped[int(index)]
+                held = parted(tensor, p) if tensor.shape == p.shape else tensor  # a count of steps has no parts
+                plain["state"].setdefault(int(index), {})[name] = held
         optimizer.load_state_dict(plain)
     random = files["random"]
     torch.set_rng_state(random["cpu"])

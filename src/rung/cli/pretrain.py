@@ -31,6 +31,7 @@ def pretrain(
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16")] = "auto",
     seed: Annotated[int, typer.Option()] = 0,
     compile: Annotated[bool, typer.Option(help="torch.compile: worth it from some minutes on")] = True,
+    shard: Annotated[bool, typer.Option("--shard", help="with torchrun: each process holds a part of the model (FSDP2)")] = False,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Train a tokenizer and a small base model from plain text; goes on from its last checkpoint."""
@@ -44,7 +45,11 @@ def pretrain(
         boundaries=boundaries, precision=cast(Any, precision), seed=seed, compile=compile,
     )  # fmt: skip
     folder = pretrain(
-        texts, out, recipe, say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+        texts,
+        out,
+        recipe,
+        shard=shard,
+        say=lambda line: print(line, file=sys.stderr if as_json else sys.stdout, flush=True),
     )
     if number() > 0:  # under torchrun the first process does the rest
         return

@@ -15,7 +15,6 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -37,6 +36,7 @@ from rung.pretrain.base import Recipe, make_optimizers
 from rung.pretrain.corpus import Stream, check_sources, encode, find_sources
 from rung.pretrain.lineage import Step, keep, lineage, machine
 from rung.pretrain.loss import TokenLosses
+from rung.pretrain.model import save_bfloat16
 from rung.pretrain.record import Curve, file_hash
 from rung.train import CheckpointMismatch, Plan, train
 from rung.types import UserError, digest
@@ -123,7 +123,7 @@ def instruct(
         stage.seed, machine(), dict(stage.shares), curve.last(stage.shares), stage.echo,
     )  # fmt: skip
     with replacing(out / "model") as fresh, without_bars():
-        save(model, fresh)
+        save_bfloat16(model.hf, model.tokenizer, fresh)
         keep(fresh, [*lineage(model.folder), told] if model.folder else [told])
     write_whole(out / "report.json", json.dumps({"settings": asdict(stage), **asdict(told)}))
     page = write_page(out)
@@ -144,20 +144,6 @@ def possible(stage: Stage) -> None:
             f"type a --text below {1 - stage.echo:g}",
             zh=f"一步中文本占 {stage.text:g}，其回声占 {stage.echo:g}，没有留给练习的位置；请把 --text 写得小于 {1 - stage.echo:g}",
         )
-
-
-def save(model: Model, folder: Path) -> None:
-    """The model in bfloat16 with its tokenizer, as a Hugging Face folder; the model itself keeps its precision."""
-    weights = {
-        name: p.detach().to(torch.bfloat16)
-        for name, p in model.hf.state_dict().items()
-        if not (model.hf.config.tie_word_embeddings and name == "lm_head.weight")
-    }
-    model.hf.save_pretrained(folder, state_dict=weights)
-    config = deepcopy(model.hf.config)
-    config.dtype = torch.bfloat16
-    config.save_pretrained(folder)
-    model.tokenizer.save_pretrained(folder)
 
 
 def make_stream(model: Model, texts: Path, out: Path, seed: int) -> Stream:

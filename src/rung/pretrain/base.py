@@ -22,26 +22,26 @@ from rung.folders import recover, replacing, writable, write_whole
 from rung.pretrain.corpus import Rows, Source, Stream, check_sources, encode, find_sources
 from rung.pretrain.lineage import Step, keep, machine
 from rung.pretrain.loss import NextTokens
-from rung.pretrain.model import shape
+from rung.pretrain.model import save_bfloat16, shape
 from rung.pretrain.muon import Muon
 from rung.pretrain.parallel import Ranks, processes
 from rung.pretrain.progress import Progress, Say, silent
 from rung.pretrain.recipe import Recipe, check, settled
 from rung.pretrain.record import claim
 from rung.pretrain.tokenizer import END_OF_TEXT, PAD, bytes_per_token, load_tokenizer, train_tokenizer
-from rung.train import CheckpointBroken, Plan, TrainingReport, train
+from rung.train import CheckpointBroken, Plan, TrainingReport, gathered, train
 
 
-def pretrain(texts: Path, out: Path, recipe: Recipe, *, say: Say = print) -> Path:
+def pretrain(texts: Path, out: Path, recipe: Recipe, *, shard: bool = False, say: Say = print) -> Path:
     """Train a model on the texts under ``texts``; returns the Hugging Face folder ``out/model``.
 
     Every stage leaves its file in ``out`` and is not done twice; training goes on from its last checkpoint. Under
-    ``torchrun`` the processes share each batch, and only the first one writes and speaks. Raises DataError (no texts,
-    too few), UserError (a recipe that cannot be, a folder that cannot be written), CheckpointMismatch (``out`` was begun
-    with another recipe or other texts) and CheckpointBroken.
+    ``torchrun`` the processes share each batch, with ``shard`` the model too, and only the first one writes and speaks; a run may
+    go on with another number of them. Raises DataError (no texts, too few), UserError (a recipe that cannot be, a folder that
+    cannot be written), CheckpointMismatch (``out`` was begun with another recipe or other texts) and CheckpointBroken.
     """
     check(recipe)
-    with processes() as here:
+    with processes(shard=shard) as here:
         recipe = settled(recipe, here)
         say = say if here.first else silent
         with here.first_goes_first():
@@ -56,15 +56,15 @@ def pretrain(texts: Path, out: Path, recipe: Recipe, *, say: Say = print) -> Pat
         model = make_model(tokenizer, recipe).to(here.device)
         plan, batches = lay_out(recipe, stream)
         progress = Progress(out, recipe, model, here, say)
+        loss = next_token_loss(model, recipe, here.device, here)  # with --shard the parameters are parts from here on
         report = train(
-            plan, dict(model.named_parameters()), make_optimizers(model, recipe), batches,
-            next_token_loss(model, recipe, here.device, here),
+            plan, dict(model.named_parameters()), make_optimizers(model, recipe), batches, loss,
             folder=out, on_step=progress.on_step, identity=identity, writes=here.first,
         )  # fmt: skip
+        weights = gathered(model.state_dict(), keep=here.first)
         if here.first:
             with replacing(out / "model") as fresh, without_bars():
-                model.to(torch.bfloat16).save_pretrained(fresh)
-                tokenizer.save_pretrained(fresh)
+                save_bfloat16(model, tokenizer, fresh, weights)
                 keep(fresh, [told(recipe, report)])
             progress.finish(report)
     return out / "model"
@@ -151,8 +151,11 @@ def next_token_loss(
 ) -> Callable[[Rows], tuple[torch.Tensor, int]]:
     """Cross-entropy summed over the next tokens of a batch of rows, as the loop wants it."""
     mark = model.config.bos_token_id if recipe.boundaries else None
-    module = here.shared(NextTokens(model, mark=mark, precision=recipe.precision))
-    forward = torch.compile(module, dynamic=False) if recipe.compile else module
+    if recipe.compile and here.shard:  # block by block: what puts them together cannot be compiled
+        for block in model.model.layers:
+            block.compile(dynamic=False)
+    module = here.shared(NextTokens(model, mark=mark, precision=recipe.precision), model.model.layers)
+    forward = torch.compile(module, dynamic=False) if recipe.compile and not here.shard else module
 
     def loss(rows: Rows) -> tuple[torch.Tensor, int]:
         return here.summed(forward(torch.from_numpy(here.part(rows.tokens)).to(device))), rows.targets

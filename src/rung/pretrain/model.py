@@ -10,8 +10,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
 
-from transformers import LlamaConfig
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from rung.types import UserError
 
@@ -72,3 +77,23 @@ def shape(size: str, vocabulary: int, context: int, end_of_text: int, pad: int) 
         initializer_range=0.02,
         rms_norm_eps=1e-5,
     )
+
+
+def save_bfloat16(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    weights: Mapping[str, Tensor] | None = None,
+) -> None:
+    """A Hugging Face folder in bfloat16, the tokenizer too; the model itself keeps its precision.
+
+    weights: its state whole, where the model holds but a part of it.
+    """
+    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
+    state = (model.state_dict() if weights is None else weights).items()
+    kept = {name: p.detach().to(torch.bfloat16) for name, p in state if name not in tied}
+    model.save_pretrained(folder, state_dict=kept)
+    config = deepcopy(model.config)
+    config.dtype = torch.bfloat16
+    config.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

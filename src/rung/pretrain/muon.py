@@ -6,7 +6,8 @@
 
 The factor before O gives the step the size that AdamW's would have (Liu et al. 2025, arXiv 2502.16982), so that both may share
 rates. As ``torch.optim.Muon`` in all but one thing: that one always orthogonalises in bfloat16, which on a processor without
-hardware for it took 70 % of a training step; here it is bfloat16 only where that is the faster one.
+hardware for it took 70 % of a training step; here it is bfloat16 only where that is the faster one. Of matrices held in parts
+(FSDP2) the momentum is in parts too; one matrix at a time is put together to be orthogonalised.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from rung.precision import has_fast_bfloat16
+from rung.shards import parted, whole
 
 # The quintic's coefficients: steepest at zero, and singular values end between 0.5 and 1.5 (Jordan's post).
 A, B, C = 3.4445, -4.7750, 2.0315
@@ -67,6 +69,6 @@ class Muon(torch.optim.Optimizer):
             state["momentum_buffer"] = torch.zeros_like(p)
         buffer = state["momentum_buffer"].lerp_(grad, 1 - momentum)
         dtype = torch.bfloat16 if has_fast_bfloat16(p.device) else torch.float32
-        update = orthogonalised(grad.lerp(buffer, momentum), dtype)
+        update = orthogonalised(whole(grad.lerp(buffer, momentum)), dtype).to(p.dtype)
         p.mul_(1 - lr * decay)
-        p.add_(update, alpha=-lr * 0.2 * math.sqrt(max(p.shape)))
+        p.add_(parted(update, p), alpha=-lr * 0.2 * math.sqrt(max(p.shape)))

@@ -1,15 +1,15 @@
 """Several processes train one model: ``torchrun --nproc-per-node 2 -m rung pretrain TEXTS OUT``.
 
 Each process holds the whole model and reads its share of every batch's rows; gradients are summed while they are made
-(DistributedDataParallel). Losses are sums over the targets of the whole batch, whoever holds them, so that the curve is
-that of one process. Only the first process writes. Sharding the model itself (FSDP2) is not done: Muon wants whole
-matrices, and below some 3B parameters float32 weights, gradients and states fit one GPU of 80 GB.
+(DistributedDataParallel). With ``--shard`` each holds a part of every weight, gradient and state, and a block is put together
+only while it computes (FSDP2): for models that do not fit one GPU, some 3B parameters in 80 GB. Losses are sums over the targets
+of the whole batch, whoever holds them, so that the curve is that of one process either way. Only the first process writes.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +18,9 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.fsdp import fully_shard
+
+from rung.types import UserError
 
 # Others wait while the first process encodes the texts. A process that dies is noticed by torchrun, not by waiting.
 PATIENCE = timedelta(days=1)
@@ -30,6 +33,7 @@ class Ranks:
     rank: int = 0
     world: int = 1
     device: str = "cpu"
+    shard: bool = False  # each holds a part of the model, not all of it
 
     @property
     def first(self) -> bool:
@@ -49,9 +53,19 @@ class Ranks:
         """This process's share of a batch's rows."""
         return rows[self.rank :: self.world]
 
-    def shared(self, module: nn.Module) -> nn.Module:
-        """``module`` with gradients averaged over the processes."""
-        return nn.parallel.DistributedDataParallel(module) if self.world > 1 else module
+    def shared(self, module: nn.Module, blocks: Iterable[nn.Module]) -> nn.Module:
+        """``module`` with gradients averaged over the processes.
+
+        With ``shard`` its parameters become parts, those of each of ``blocks`` put together on their own: make optimisers behind it.
+        """
+        if self.world == 1:
+            return module
+        if not self.shard:
+            return nn.parallel.DistributedDataParallel(module)
+        for part in (*blocks, module):
+            sharded = fully_shard(part)
+            sharded.set_force_sum_reduction_for_comms(not self.device.startswith("cuda"))  # Gloo cannot average
+        return module
 
     def summed(self, loss: Tensor) -> Tensor:
         """The sum of all processes' losses; its gradient is this one's, times what averaging will divide it by."""
@@ -74,9 +88,17 @@ def number() -> int:
 
 
 @contextmanager
-def processes() -> Iterator[Ranks]:
-    """Join the processes that torchrun started, or be alone: NCCL and one GPU each, Gloo on CPUs."""
+def processes(*, shard: bool = False) -> Iterator[Ranks]:
+    """Join the processes that torchrun started, or be alone: NCCL and one GPU each, Gloo on CPUs.
+
+    UserError where a model is to be held in parts by one process.
+    """
     world, gpus = int(os.environ.get("WORLD_SIZE", "1")), torch.cuda.is_available()
+    if shard and world == 1:
+        raise UserError(
+            "--shard divides a model among processes, and there is one: type torchrun --nproc-per-node 2 -m rung pretrain ...",
+            zh="--shard 把模型分给多个进程，而现在只有一个：请用 torchrun --nproc-per-node 2 -m rung pretrain ... 启动",
+        )
     if world == 1:
         yield Ranks(device="cuda" if gpus else "cpu")
         return
@@ -85,6 +107,6 @@ def processes() -> Iterator[Ranks]:
         torch.cuda.set_device(local)
     dist.init_process_group("nccl" if gpus else "gloo", timeout=PATIENCE)
     try:
-        yield Ranks(number(), world, f"cuda:{local}" if gpus else "cpu")
+        yield Ranks(number(), world, f"cuda:{local}" if gpus else "cpu", shard)
     finally:
         dist.destroy_process_group()
