@@ -136,22 +136,7 @@ def finetune(
     if settings.objective == "answers":
         documents = [plain(d) for d in documents]
     general = general if settings.general else ()
-    check(documents, model.context)
-    batches = Batches(
-        documents,
-        batch=settings.batch,
-        seed=seed,
-        token_budget=settings.token_budget,
-        vocabulary=model.shape.vocabulary,
-    )
-    if settings.general:
-        if not general:
-            raise DataError(
-                f"general is {settings.general} and there is no general text: give general=text_documents(...), or leave it at 0",
-                zh=f"general 为 {settings.general}，却没有通用文本：请给出 general=text_documents(...)，或保持为 0",
-            )
-        check(general, model.context)
-        batches = Mixed(batches, general, settings.general)
+    batches = lay_out(model, documents, general, settings, seed)
     steps = settings.count(len(documents))
     plan = Plan(
         steps,
@@ -211,6 +196,29 @@ def finetune(
         handle.detach()
         raise
     return Trained(handle, report, cost)
+
+
+def lay_out(
+    model: Model, documents: Sequence[Document], general: Sequence[Document], settings: Hyperparameters, seed: int
+) -> Batches | Mixed:
+    """The batches of each step; DataError for what does not fit the context, or where general text is wanted and there is none."""
+    check(documents, model.context)
+    batches = Batches(
+        documents,
+        batch=settings.batch,
+        seed=seed,
+        token_budget=settings.token_budget,
+        vocabulary=model.shape.vocabulary,
+    )
+    if not settings.general:
+        return batches
+    if not general:
+        raise DataError(
+            f"general is {settings.general} and there is no general text: give general=text_documents(...), or leave it at 0",
+            zh=f"general 为 {settings.general}，却没有通用文本：请给出 general=text_documents(...)，或保持为 0",
+        )
+    check(general, model.context)
+    return Mixed(batches, general, settings.general)
 
 
 def attach_at(model: Model, method: Any, begin: Path) -> Handle:
