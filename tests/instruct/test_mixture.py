@@ -43,6 +43,10 @@ def test_an_unknown_family_is_refused_with_the_known_ones():
     with pytest.raises(UserError, match=r"no family 'poetry'; known are .*arithmetic"):
         family("poetry")
     assert chosen(["tools"]) == {"tools": SHARES["tools"]}
+    assert chosen(["tools = 2.5", "lookup=1", "dates"]) == {"tools": 2.5, "lookup": 1.0, "dates": SHARES["dates"]}
+    for wrong in ("tools=", "tools=much", "tools=0", "tools=-1", "tools=nan", "tools=inf"):
+        with pytest.raises(UserError, match=f"'{wrong}' is no share of lessons: type NAME=NUMBER"):
+            chosen([wrong])
 
 
 def test_texts_that_are_not_there_are_known_before_training(tmp_path):

@@ -90,7 +90,7 @@ def instruct(
     tasks: Annotated[Path, typer.Argument(help="a folder of labelled sets; those that may be passed on are read")],
     out: Annotated[Path, typer.Argument(help="where checkpoints, the model and curve.html go")],
     model: ModelName = "sprout",
-    families: Annotated[str | None, typer.Option(help="only these families of exercises: a,b")] = None,
+    families: Annotated[str | None, typer.Option(help="only these families of exercises: a,b, or with shares of the lessons: a=3,b=1")] = None,
     tokens: Annotated[int, typer.Option(min=1, help="tokens to see, plain text included")] = 10_000_000,
     batch: Annotated[int, typer.Option(min=1024, help="tokens per step")] = 8192,
     text: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of plain text in a step's tokens")] = 0.35,
