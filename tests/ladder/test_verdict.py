@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from rung.evaluate import Marked, exact_lower
+from rung.evaluate import Marked, exact_lower, needed
 from rung.ladder.verdict import ALPHA, break_even, cheapest_good, judge, total_cost, worse
 from rung.types import Cost, Prediction, Task
 
@@ -40,6 +40,21 @@ def test_likely_says_how_many_examples_would_settle_it(orders: SimpleNamespace) 
     assert verdict.status == "likely"
     assert verdict.more_dev is not None
     assert exact_lower(0.9, 100 + verdict.more_dev, ALPHA) >= 0.85
+
+
+def test_examples_of_a_graded_metric_settle_it_sooner(orders: SimpleNamespace) -> None:
+    """Scores that lie close together: as many examples as a share of hits would need are far too many."""
+    task = orders.task(dev=100, kind="generate", metric="chrf", labels=())
+    outputs = [e.target[: len(e.target) - i % 2] for i, e in enumerate(task.dev)]  # the last letter is missing, or not
+    found = Marked(task, task.dev, tuple(Prediction(e.id, o) for e, o in zip(task.dev, outputs, strict=True)))
+    value = found.result().value
+    assert value is not None
+    verdict = judge(found, value - 0.004, 10, 10)
+    assert verdict.status == "likely" and verdict.more_dev is not None
+    enough = needed(value, value - 0.004, ALPHA / 100)
+    assert enough is not None
+    assert verdict.more_dev == pytest.approx(enough * 100 / found.worth() - 100, abs=1)
+    assert verdict.more_dev < enough / 2
 
 
 def test_a_score_exactly_at_the_target_is_likely_without_a_number(orders: SimpleNamespace) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rung.evaluate.statistics import bootstrap_interval, bootstrap_lower, exact_lower, wilson
+from rung.evaluate.statistics import bootstrap_interval, bootstrap_lower, exact_lower, wilson, worth
 from rung.ledger import Ledger
 from rung.programs import Answer
 from rung.task.metrics import METRICS, parts, reason_for_none, scores
@@ -73,6 +73,12 @@ class Marked:
         if self.proportion:
             return exact_lower(value, len(self.examples), alpha)
         return bootstrap_lower(self.parts(), METRICS[self.task.metric].combine, alpha)
+
+    def worth(self) -> float:
+        """How many hits or misses would tell as much as these examples: their number, where the metric is a share of hits."""
+        if self.proportion:
+            return len(self.examples)
+        return worth(self.parts(), METRICS[self.task.metric].combine)
 
 
 def bare_task(made: Adaptation, metric: str) -> Task:

@@ -8,6 +8,7 @@ union bound a climb then claims a target falsely in at most 5 % of cases.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -40,8 +41,10 @@ def judge(marked: Marked, target: float | None, rungs: int, looks: int) -> Verdi
         return Verdict("proven", bound)
     if value < target:
         return Verdict("missed", bound)
-    enough = needed(value, target, alpha)
-    return Verdict("likely", bound, None if enough is None else max(1, enough - len(marked.examples)))
+    if (enough := needed(value, target, alpha)) is None:
+        return Verdict("likely", bound)
+    n = len(marked.examples)
+    return Verdict("likely", bound, max(1, math.ceil(enough * n / marked.worth()) - n))
 
 
 def barred(forgotten: Forgetting | None, most: float | None) -> dict[str, str] | None:
