@@ -295,3 +295,20 @@ def test_predictions_of_sprout_do_not_depend_on_the_batch_size(tmp_path: Path) -
         Climb(task, model, tmp_path / str(size), choose("zero-shot,few-shot")).run()
         found[size] = outputs(tmp_path / str(size))
     assert found[1] == found[8] == found[64]
+
+
+def test_what_a_calibration_asks_is_part_of_the_price(orders: SimpleNamespace, tmp_path: Path) -> None:
+    """Tokens of all that the model was asked: the candidates on dev, and the leader on inputs without labels."""
+    result = orders.climb(tmp_path, "zero-shot", task=orders.task(dev=24, test=0))
+    names = [c["name"] for c in result["candidates"]]
+    assert any(name.endswith("+batch") for name in names)
+    cost = result["rungs"][0]["cost"]
+    asked = [c["cost"]["tokens_per_request"] * c["dev"]["n"] for c in result["candidates"]]
+    probed = cost["build_tokens"] - sum(asked)
+    assert probed > 0
+    # 3 inputs without content and 32 training inputs, about as long as those of dev.
+    leader = next(c for c in result["candidates"] if c["name"].endswith("+batch"))
+    assert probed == pytest.approx(35 * leader["cost"]["tokens_per_request"], rel=0.1)
+    (tmp_path / "result.json").unlink()
+    again = orders.climb(tmp_path, "zero-shot", task=orders.task(dev=24, test=0))
+    assert again["rungs"][0]["cost"]["build_tokens"] == cost["build_tokens"]

@@ -25,8 +25,9 @@ def rung_cost(best: Runner, runners: Sequence[Runner], built: Mapping[str, Built
     cost = candidate_cost(best, own.cost if own else Cost(), price)
     cost.build_seconds = sum(b.build_seconds for b in builds) + sum(p.seconds for p in asked)
     cost.build_flops = known_sum([*(b.build_flops for b in builds), *(p.flops for p in asked)])
-    cost.build_tokens = sum(p.tokens_in + p.tokens_out for p in asked)
-    cost.build_money = money(asked, price)
+    cost.build_tokens = sum(b.build_tokens for b in builds) + sum(p.tokens_in + p.tokens_out for p in asked)
+    paid = money(asked, price)
+    cost.build_money = None if paid is None else paid + sum(b.build_money or 0.0 for b in builds)
     return cost
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from rung.engine import EndpointModel, LanguageModel
 from rung.incontext import CONTENT_FREE, batch_calibration, contextual_calibration
 from rung.programs import as_examples, opened
 from rung.prompts import MAGIC, chat_variant, with_magic
-from rung.rungs.context import Context, Wave
-from rung.types import Adaptation
+from rung.rungs.context import Built, Context, Wave
+from rung.types import Adaptation, Cost, Prediction
 
 UNLABELLED = 32  # training inputs (not their labels) that batch calibration looks at
 
@@ -66,9 +67,12 @@ def calibrated(context: Context) -> Iterator[Wave]:
         return
     free = CONTENT_FREE[context.task.language]
     inputs = [e.input for e in context.task.train[:UNLABELLED]]
+    asked = label_answers(context, leader, [*free, *inputs])
+    context.keep_part(f"{leader.name}+calibration", Built(cost_of(asked, context.model), looks=0))
+    scores = np.array([p.scores for p in asked])
     ways = {
-        "contextual": contextual_calibration(label_scores(context, leader, free)),
-        "batch": batch_calibration(label_scores(context, leader, inputs)),
+        "contextual": contextual_calibration(scores[: len(free)]),
+        "batch": batch_calibration(scores[len(free) :]),
     }
     name = leader.name.split("/", 1)[1]
     yield Wave(
@@ -80,9 +84,25 @@ def calibrated(context: Context) -> Iterator[Wave]:
     )
 
 
-def label_scores(context: Context, adaptation: Adaptation, inputs: tuple[str, ...] | list[str]) -> np.ndarray:
-    """Label log-probabilities [n_inputs, n_labels], each input asked alone: offsets then never depend on a batch."""
+def label_answers(context: Context, adaptation: Adaptation, inputs: Sequence[str]) -> list[Prediction]:
+    """An answer with label scores to each input, asked alone: offsets then never depend on a batch."""
     with opened(adaptation, context.model) as answer:
         if context.model.workers > 1:  # alone each, and side by side
-            return np.array([p.scores for p in answer(as_examples(inputs))])
-        return np.array([answer(as_examples([text]))[0].scores for text in inputs])
+            return answer(as_examples(inputs))
+        return [answer(as_examples([text]))[0] for text in inputs]
+
+
+def label_scores(context: Context, adaptation: Adaptation, inputs: Sequence[str]) -> np.ndarray:
+    """Label log-probabilities [n_inputs, n_labels] of :func:`label_answers`."""
+    return np.array([p.scores for p in label_answers(context, adaptation, inputs)])
+
+
+def cost_of(asked: Sequence[Prediction], model: LanguageModel) -> Cost:
+    """What these answers took, which are none of a candidate's on dev."""
+    flops = [p.flops for p in asked if p.flops is not None]
+    read, wrote = sum(p.tokens_in for p in asked), sum(p.tokens_out for p in asked)
+    price = model.price if isinstance(model, EndpointModel) else None
+    return Cost(
+        build_seconds=sum(p.seconds for p in asked), build_flops=sum(flops) if len(flops) == len(asked) else None,
+        build_tokens=read + wrote, build_money=None if price is None else price.of(read, wrote),
+    )  # fmt: skip
