@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from rung.engine import load_model
+from rung.finetune import finetune
 from rung.ladder import LADDER, Budget, Climb, Watch, choose, default_folder
 from rung.ladder.ascent import heats
 from rung.report import three_sentences, write_report
 from rung.rungs import Context, Rung, Wave
-from rung.types import UserError
+from rung.rungs.trained import RECIPES
+from rung.train import TrainingDiverged
+from rung.types import Adaptation, Cost, ModelError, UserError
 
 SHOTS = {"poor": 0, "fair": 0, "good": 16, "best": 16}
 
@@ -156,3 +159,36 @@ def test_trained_rungs_take_one_rate_at_a_time_and_leave_no_checkpoint(orders: S
     (whole,) = [name for name in names if not name.endswith("-quarter")]
     assert not whole.startswith(stopped[0])
     assert not list(tmp_path.rglob("checkpoint"))
+
+
+def test_a_rate_that_diverges_leaves_its_turn_to_the_lower_one(
+    orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, fast = RECIPES["lora"].rates
+
+    def diverging(model: Any, documents: Any, config: Any, settings: Any, **options: Any) -> Any:
+        if settings.learning_rate == fast:
+            error = TrainingDiverged("the loss became nan", zh="损失变成了 nan")
+            error.cost = Cost(build_flops=1.0)
+            raise error
+        return finetune(model, documents, config, settings, **options)
+
+    monkeypatch.setattr("rung.rungs.trained.finetune", diverging)
+    options = {"general": orders.general, "race": True, "all": True}
+    task = orders.task(train=16, dev=24, test=8)
+    result = Climb(task, load_model("fake"), tmp_path, choose("lora"), **options).run()
+    (row,) = result["rungs"]
+    assert row["status"] == "measured" and f"lr{slow:g}" in row["best"]
+    assert [left["name"] for left in result["left_out"]] == [f"lora/bare-r8-lr{fast:g}-quarter"]
+
+
+def test_of_several_rungs_that_cannot_be_asked_each_says_why(
+    race, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(self: Climb, adaptation: Adaptation, *_: Any) -> Any:
+        raise ModelError(f"{adaptation.rung} is too long", zh=f"{adaptation.rung} 太长")
+
+    monkeypatch.setattr(Climb, "_ask", ask)
+    result = race(tmp_path, racer("poor", waves=1), racer("good", waves=1))
+    found = [(row["status"], row["reason"]["en"], row["reason"]["zh"]) for row in result["rungs"]]
+    assert found == [("failed", f"{name} is too long", f"{name} 太长") for name in ("poor", "good")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +13,11 @@ from typing import Any
 import pytest
 
 from rung.finetune import finetune
+from rung.ladder import Climb
+from rung.rungs import Built, Context, Rung, Wave
 from rung.rungs.trained import RECIPES
 from rung.train import TrainingDiverged
-from rung.types import DiskFull
+from rung.types import Cost, DiskFull, UserError
 
 FEW = {"train": 16, "dev": 24, "test": 8}
 
@@ -94,3 +98,32 @@ def test_a_full_disk_ends_the_sitting_and_the_same_command_goes_on(
     found = climb(lambda rate, paused: False)
     assert found["complete"] and found["row"]["status"] == "measured" and found["left_out"] == []
     assert json.loads((tmp_path / "result.json").read_text())["complete"]
+
+
+def test_a_training_split_of_one_label_fails_tfidf_and_not_the_climb(orders: SimpleNamespace, tmp_path: Path) -> None:
+    train = tuple(e for e in orders.examples(1000, 80) if e.target == "left")
+    found = orders.climb(tmp_path, "majority,tfidf,zero-shot", task=replace(orders.task(**FEW), train=train))
+    rows = {row["name"]: row for row in found["rungs"]}
+    assert rows["tfidf"]["status"] == "failed" and "'left'" in rows["tfidf"]["reason"]["en"]
+    assert "'left'" in rows["tfidf"]["reason"]["zh"] and rows["tfidf"]["reason"]["zh"] != rows["tfidf"]["reason"]["en"]
+    assert rows["zero-shot"]["status"] == "measured"
+
+
+def test_the_peak_of_a_training_is_remembered(orders: SimpleNamespace, tmp_path: Path) -> None:
+    """What was trained in an earlier session took its memory there."""
+
+    def propose(context: Context) -> Iterator[Wave]:
+        made = context.adaptation("made", prompt=context.templates[0])
+        context.keep_built(made, Built(Cost(peak_bytes=2**60)))
+        yield Wave([made])
+
+    rung = Rung("large", 5, propose, "large", "大")
+    found = Climb(orders.task(**FEW), orders.able(), tmp_path, (rung,), general=orders.general).run()
+    assert found["rungs"][0]["cost"]["peak_bytes"] == 2**60
+
+
+def test_a_file_in_the_place_of_the_run_folder_is_told(orders: SimpleNamespace, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine", encoding="utf-8")
+    with pytest.raises(UserError, match="a file stands there"):
+        orders.climb(tmp_path / "run", "majority", task=orders.task(**FEW))
+    assert (tmp_path / "run").read_text(encoding="utf-8") == "mine"

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from rung.ladder import Progress, Watch, alive, read_progress
+from rung.ladder import Budget, Progress, Watch, alive, read_progress
 from rung.ladder.progress import ProgressFile
+from rung.ledger import Ledger
 from rung.types import Result
 
 
@@ -83,3 +84,12 @@ def test_what_cannot_be_read_is_no_state(tmp_path: Path, text: str):
     assert read_progress(tmp_path) is None
     (tmp_path / "progress.json").write_text(text)
     assert read_progress(tmp_path) is None
+
+
+def test_a_table_is_told_what_earlier_sessions_have_left_of_the_budget(tmp_path: Path, orders: SimpleNamespace):
+    task, table = orders.task(dev=8, test=0), Progress(budget_seconds=1000)  # as the command line has it
+    ledger = Ledger(tmp_path / "ledger.sqlite", weights=orders.able().sha256, dtype=orders.able().dtype)
+    ledger.event("session", {"seconds": 900.0})
+    ledger.close()
+    orders.climb(tmp_path, "majority", task=task, budget=Budget(seconds=1000), watch=table)
+    assert table.budget_seconds is not None and table.budget_seconds <= 100

@@ -28,13 +28,13 @@ from filelock import FileLock, Timeout
 from rung.adaptation import save
 from rung.engine import LanguageModel
 from rung.evaluate import General, Marked, measure, shipped_general
-from rung.folders import room_for
+from rung.folders import room_for, writable
 from rung.ladder import remote
 from rung.ladder.ascent import Ascent, go_up, heats
 from rung.ladder.budget import Budget
 from rung.ladder.costs import folder_bytes, lone_latency, measured_forgetting, rung_cost
 from rung.ladder.order import by_cost, estimates
-from rung.ladder.progress import ProgressFile
+from rung.ladder.progress import Progress, ProgressFile
 from rung.ladder.race import Runner
 from rung.ladder.result import Standing, candidate, crossings, decide, interval, nothing, row
 from rung.ladder.rungs import LADDER
@@ -81,7 +81,7 @@ class Climb:
     def run(self) -> dict[str, Any]:
         """The result, which is also in ``folder/result.json``. A finished run gives its result again, unchanged."""
         done = self.folder / "result.json"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        writable(self.folder)
         lock = FileLock(self.folder / ".lock")
         try:
             lock.acquire(timeout=0)
@@ -114,6 +114,8 @@ class Climb:
         self.budget.used_tokens = self.ledger.tokens()
         remote.prepare(self.model, self.ledger, self.budget)
         self.ledger.keep_examples("dev", self.task.dev)
+        if isinstance(self.watch, Progress):
+            self.watch.budget_seconds = self.budget.left
         self.watch = Together(self.watch, ProgressFile(self.folder, budget_seconds=self.budget.left))
         self.estimated = self._estimates()
         plan = by_cost(self.rungs, self.estimated)
@@ -202,14 +204,14 @@ class Climb:
         """What a rung has come to, all of it measured; None where it had no candidate."""
         rung, tried, built = ascent.rung, list(ascent.runners.values()), ascent.built
         if (best := ascent.best) is None:
-            if self.left_out and self.left_out[-1]["name"].startswith(f"{rung.name}/"):
-                raise ModelError(self.left_out[-1]["en"], zh=self.left_out[-1]["zh"])
+            if own := [left for left in self.left_out if left["name"].startswith(f"{rung.name}/")]:
+                raise ModelError(own[-1]["en"], zh=own[-1]["zh"])
             return None
         looks = sum(built[r.adaptation.name].looks if r.adaptation.name in built else 1 for r in tried)
         verdict = judge(best.marked, self.task.target, len(self.rungs), looks)
         save(best.adaptation, self.folder / "adaptations" / rung.name)
         cost = rung_cost(best, tried, built, remote.price_of(self.model))
-        cost.peak_bytes = ascent.peak_bytes
+        cost.peak_bytes = max(ascent.peak_bytes, *(b.cost.peak_bytes or 0 for b in built.values()), 0)
         cost.seconds_per_request = lone_latency(best, self.task, self.model, self.ledger)
         cost.bytes = folder_bytes(self.folder / "adaptations" / rung.name)
         forgotten = measured_forgetting(best, self.general, self.model, self.ledger)

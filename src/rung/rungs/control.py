@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from rung.folders import hash_folder
 from rung.programs.control import featurize, fit_views, save_linear
 from rung.rungs.context import Built, Context, Wave
-from rung.types import Adaptation, Cost
+from rung.types import Adaptation, Cost, DataError
 
 STRENGTHS = (1.0, 10.0)  # C of the logistic regression; small: strong regularisation
 
@@ -39,10 +39,16 @@ def tfidf(context: Context) -> Iterator[Wave]:
 
 
 def fit(context: Context, strength: float) -> Adaptation:
-    """One logistic regression, its weights as JSON + safetensors (no pickle)."""
+    """One logistic regression, its weights as JSON + safetensors (no pickle). DataError where training shows one label alone."""
     task, name = context.task, f"logistic-c{strength:g}"
     folder = context.folder / context.rung / name
     done = context.built.get((context.rung, f"{context.rung}/{name}"))
+    if len({e.target for e in task.train}) < 2:
+        raise DataError(
+            f"all {len(task.train)} training examples have the label {task.train[0].target!r}, so that nothing can be told "
+            "apart: give training examples of other labels too",
+            zh=f"{len(task.train)} 条训练数据的标签都是 {task.train[0].target!r}，无从区分：请补充其他标签的训练数据",
+        )
     started = time.perf_counter()
     if done is None:
         vectorizers = fit_views([e.input for e in task.train])

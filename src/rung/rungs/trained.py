@@ -117,10 +117,14 @@ def trained(method: str) -> Propose:
 
         # In a race one rate at a time, the highest first: after a quarter it has learned the most.
         for rates in [(rate,) for rate in reversed(recipe.rates)] if context.racing else [recipe.rates]:
-            yield quarters([Trial(bare, rate, recipe.config) for rate in rates])
+            wave = quarters([Trial(bare, rate, recipe.config) for rate in rates])
+            if not wave.candidates:  # diverged: a lower rate may not
+                continue
+            yield wave
             if context.leader is None or context.enough:
                 return
-        assert context.leader is not None
+        if context.leader is None:
+            return
         rate = made[context.leader.name].rate
         others = []
         if recipe.warm:
