@@ -116,8 +116,8 @@ def test_a_judge_that_knows_agrees_with_the_metric(rung: Rung, run: Path, answer
         assert line["judge"] == told["judge"]
 
 
-@pytest.mark.parametrize(("lang", "words"), [("en", ("answers by position", "no better than chance", "0 / {n} / 0")),
-                                             ("zh", ("按位置作答", "不比碰运气好", "0 / {n} / 0"))])  # fmt: skip
+@pytest.mark.parametrize(("lang", "words"), [("en", ("answers by position", "better than chance", "0 / {n} / 0")),
+                                             ("zh", ("按位置作答", "比碰运气好", "0 / {n} / 0"))])  # fmt: skip
 def test_a_judge_that_always_says_1_is_called_so(
     rung: Rung, run: Path, answers: Sheet, lang: str, words: tuple[str, ...]
 ) -> None:

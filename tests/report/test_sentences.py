@@ -96,3 +96,25 @@ def test_nothing_chosen(result_of: Make, language: Any):
     sentences = three_sentences(result, language)
     assert len(sentences) == 3
     assert ("nothing to recommend" in sentences[0]) or ("暂无可推荐" in sentences[0])
+
+
+def test_only_a_rung_that_is_as_good_pays_for_itself(result_of: Make):
+    """One that costs less in all and misses what the chosen one reaches is no advice."""
+    result = likely(result_of())
+    for row in result["rungs"]:
+        row["more_dev"] = None
+    cheaper = {"cheap_to_run": "tfidf", "cheap_to_build": "few-shot-bm25", "requests": 3, "unit": "flops"}
+    result["break_even"] = [cheaper, *result["break_even"]]
+    assert "beyond about 7,200 requests lora costs less in all" in three_sentences(result, "en")[2]
+    lora = next(row for row in result["rungs"] if row["name"] == "lora")
+    lora["reason"] = {"en": "it cannot be chosen: it forgets", "zh": "不能选用：遗忘"}
+    assert "costs less in all" not in three_sentences(result, "en")[2]
+    proven = result_of()
+    proven["break_even"] = [cheaper | {"cheap_to_build": "lora"}]
+    assert "costs less in all" not in three_sentences(proven, "en")[2]
+
+
+def test_a_spent_budget_must_grow(result_of: Make):
+    spent = result_of(chosen=None, test=None, complete=False, budget={"seconds": 1.0, "spent": 1.1})
+    assert "with a larger --budget goes on" in three_sentences(spent, "en")[2]
+    assert "把 --budget 加大" in three_sentences(spent, "zh")[2]

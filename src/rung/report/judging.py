@@ -111,7 +111,7 @@ def words(figure: Figure, language: Language) -> str:
 
 
 def sentences(found: Account) -> list[Note]:
-    """What must be said plainly: a judge that goes by the place, or is no better than chance; and who was not asked."""
+    """What must be said plainly: a judge that goes by the place, or is not shown to be better than chance; and who was not asked."""
     told = []
     if found.by_position:
         told.append(
@@ -125,8 +125,8 @@ def sentences(found: Account) -> list[Note]:
         if no_better_than_chance(figure):
             told.append(
                 Note(
-                    f"It is no better than chance: it agrees with {en} in {words(figure, 'en')}, where chance is one half.",
-                    f"它不比碰运气好：与{zh}一致的占 {words(figure, 'zh')}，而碰运气是一半。",
+                    f"Nothing shows that it is better than chance: it agrees with {en} in {words(figure, 'en')}, where chance is one half.",
+                    f"没有证据表明它比碰运气好：与{zh}一致的占 {words(figure, 'zh')}，而碰运气是一半。",
                 )
             )
     if not found.rated:

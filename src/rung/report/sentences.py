@@ -206,7 +206,10 @@ def _next(result: Mapping[str, Any]) -> tuple[str, str]:
             f"about {more_en} more dev examples would settle whether it reaches the target",
             f"再有约 {more_zh} 条开发样本，就能判定它是否达到目标",
         )
-    crossing = next((b for b in result["break_even"] if b["cheap_to_build"] == chosen["rung"]), None)
+    paying = [
+        b for b in result["break_even"] if b["cheap_to_build"] == chosen["rung"] and _as_good(result, b["cheap_to_run"])
+    ]
+    crossing = min(paying, key=lambda b: b["requests"], default=None)
     if crossing:
         n_en, n_zh = (Figures(at).count(rounded(crossing["requests"])) for at in ("en", "zh"))
         other = crossing["cheap_to_run"]
@@ -215,6 +218,16 @@ def _next(result: Mapping[str, Any]) -> tuple[str, str]:
             f"请求超过约 {n_zh} 次后，{other} 的总开销更低",
         )
     return _next_rung(result)
+
+
+def _as_good(result: Mapping[str, Any], name: str) -> bool:
+    """Whether a rung could stand in for the chosen one: proven as it is, or else with no lower score; and not barred."""
+    row, chosen = rung_row(result, name), result["chosen"]
+    if row["reason"] or not row["dev"] or row["dev"]["value"] is None:
+        return False
+    if chosen["met"]:
+        return bool(row["status"] == "proven")
+    return bool(row["dev"]["value"] >= (rung_row(result, chosen["rung"])["dev"]["value"] or 0.0))
 
 
 def _next_rung(result: Mapping[str, Any]) -> tuple[str, str]:
@@ -242,8 +255,8 @@ def _continue(result: Mapping[str, Any], language: Language) -> str:
         )
     return _say(
         language,
-        "The same command goes on from here and repeats nothing that was measured.",
-        "再次运行同一条命令会从这里继续，不重复已测过的部分。",
+        "The same command with a larger --budget goes on from here and repeats nothing that was measured.",
+        "把 --budget 加大后再次运行同一条命令，会从这里继续，不重复已测过的部分。",
     )
 
 
