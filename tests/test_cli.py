@@ -122,6 +122,21 @@ def test_predict_without_input_answers_nothing(rung: Run, climbed: tuple[Path, P
     assert (done.status, done.out) == (0, "")
 
 
+def test_blanks_between_columns_are_none_of_their_names(rung: Run, climbed: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, file = climbed[1] / "adaptations" / "majority", tmp_path / "two.csv"
+    file.write_text("title,body,label\norder 1,please,left\norder 2,please,right\n", encoding="utf-8")
+    columns = ("--input", "title, body", "--model", "fake")
+    assert json.loads(rung("evaluate", folder, file, *columns, "--json").out)["n"] == 2
+    assert len(rung("predict", folder, "--file", file, *columns).out.splitlines()) == 2
+
+
+def test_a_percentage_is_no_target(rung: Run, orders_csv: Path) -> None:
+    told = {lang: rung("climb", orders_csv, "--target", "85", lang=lang) for lang in ("en", "zh")}
+    assert [done.status for done in told.values()] == [2, 2]
+    assert told["en"].err.startswith("the settings: target: write 0.85 for 85 %")
+    assert told["zh"].err.startswith("设置：target 的值 85.0 不可用：85 % 请写成 0.85")
+
+
 def test_evaluate(rung: Run, climbed: tuple[Path, Path]) -> None:
     path, run = climbed
     folder = run / "adaptations" / "majority"

@@ -19,6 +19,7 @@ from rung.cli.options import (
     Metric,
     Output,
     app,
+    names_in,
     open_adaptation,
     say,
     show_json,
@@ -47,7 +48,7 @@ def predict(
     if file is not None and texts:
         raise DataError("give either texts or --file, not both", zh="文本与 --file 只能给一个")
     if file is not None:
-        columns = tuple(input.split(",")) if input else ()
+        columns = names_in(input or "")
         found, bad = load_inputs(file, input=columns, encoding=encoding or "utf-8")
         wanted = [text for _, text in found]
         for row in bad:
@@ -85,7 +86,7 @@ def evaluate(
 
     language = speak(lang)
     made, loaded = open_adaptation(adaptation, model, dtype, batch_size, locals())
-    columns = tuple(input.split(",")) if input else ()
+    columns = names_in(input or "")
     examples, bad = load_examples(
         file,
         made.kind,

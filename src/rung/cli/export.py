@@ -16,6 +16,7 @@ from rung.cli.options import (
     Metric,
     Output,
     app,
+    names_in,
     open_adaptation,
     say,
     show_json,
@@ -49,7 +50,7 @@ def export(
     made, loaded = open_adaptation(adaptation, model, dtype, None)
     examples = None
     if check is not None:
-        columns = tuple(input.split(",")) if input else ()
+        columns = names_in(input or "")
         examples, bad = labelled(
             check, made, metric=metric, input=columns, output=output, encoding=encoding or "utf-8"
         )  # fmt: skip

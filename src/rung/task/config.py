@@ -93,16 +93,19 @@ class Settings(BaseModel):
 KEYS = tuple(Settings.model_fields)
 
 
-def settings(values: Mapping[str, Any], where: str) -> Settings:
-    """The settings of a mapping; DataError for an unknown key (with the nearest) or a value of the wrong kind."""
+def settings(values: Mapping[str, Any], where: str, where_zh: str | None = None) -> Settings:
+    """The settings of a mapping; DataError for an unknown key (with the nearest) or a value of the wrong kind.
+
+    ``where`` they were found, for the message; ``where_zh``: in Chinese, where that is another word.
+    """
     given = {key: value for key, value in values.items() if value is not None}
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        raise explain(error.errors()[0], where) from error
+        raise explain(error.errors()[0], where, where_zh or where) from error
 
 
-def explain(error: Mapping[str, Any], where: str) -> DataError:
+def explain(error: Mapping[str, Any], where: str, where_zh: str) -> DataError:
     """pydantic's first complaint as a sentence of ours."""
     key = str(error["loc"][0])
     if error["type"] == "extra_forbidden":
@@ -110,7 +113,7 @@ def explain(error: Mapping[str, Any], where: str) -> DataError:
         hint, hint_zh = (f"; did you mean {near[0]!r}?", f"；是不是 {near[0]!r}？") if near else ("", "")
         return DataError(
             f"{where}: unknown key {key!r}{hint} (known: {', '.join(KEYS)})",
-            zh=f"{where}：不认识的键 {key!r}{hint_zh}（可用：{', '.join(KEYS)}）",
+            zh=f"{where_zh}：不认识的键 {key!r}{hint_zh}（可用：{', '.join(KEYS)}）",
         )
     found = error["input"]
     choices = {"kind": get_args(Kind), "language": get_args(Language)}.get(key)
@@ -120,7 +123,7 @@ def explain(error: Mapping[str, Any], where: str) -> DataError:
         why, why_zh = f"write {found / 100:g} for {found:g} %", f"{found:g} % 请写成 {found / 100:g}"
     if choices:
         why, why_zh = f"one of {', '.join(choices)} is needed", f"应为 {'、'.join(choices)} 之一"
-    return DataError(f"{where}: {key}: {why}; found {found!r}", zh=f"{where}：{key} 的值 {found!r} 不可用：{why_zh}")
+    return DataError(f"{where}: {key}: {why}; found {found!r}", zh=f"{where_zh}：{key} 的值 {found!r} 不可用：{why_zh}")
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -33,11 +33,11 @@ def find_source(path: str | Path | None, options: Mapping[str, Any]) -> Source:
     """Files and settings; ``options`` (None: not given) win over the ``task.yaml``. DataError without a train file."""
     given = {key: value for key, value in options.items() if value is not None}
     if path is not None and (yaml := yaml_of(Path(path))):
-        said = settings({**read_settings(yaml), **given}, "the settings")
+        said = settings({**read_settings(yaml), **given}, "the settings", "设置")
         base: Path | None = said.data
         default = yaml.parent.resolve().name
     else:
-        said = settings(given, "the settings")
+        said = settings(given, "the settings", "设置")
         base = Path(path) if path is not None else said.data
         default = ""
     files: dict[Split, Path] = {}
