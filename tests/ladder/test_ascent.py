@@ -15,6 +15,7 @@ from rung.finetune import finetune
 from rung.ladder import LADDER, Budget, Climb, Watch, choose, default_folder
 from rung.ladder.ascent import heats
 from rung.report import three_sentences, write_report
+from rung.report.notebook import climb_html
 from rung.rungs import Context, Rung, Wave
 from rung.rungs.trained import RECIPES
 from rung.train import TrainingDiverged
@@ -146,6 +147,7 @@ def test_the_report_says_who_was_stopped(race, tmp_path: Path) -> None:
     assert "stopped before its training was over" in write_report(tmp_path, "en").read_text(encoding="utf-8")
     assert "1 candidate · cut short" in write_report(tmp_path, "en").read_text(encoding="utf-8")  # in the table too
     assert "未训练完即停" in write_report(tmp_path, "zh").read_text(encoding="utf-8")
+    assert 'title="stopped before its training was over' in climb_html(result, "en")  # in a notebook
 
 
 def test_trained_rungs_take_one_rate_at_a_time_and_leave_no_checkpoint(orders: SimpleNamespace, tmp_path: Path) -> None:

@@ -39,8 +39,9 @@ def climb_html(result: Mapping[str, Any], language: Language) -> str:
         cells = [escape(_plain(cell)) for cell in rung_cells(row, language, unit, chosen=row["name"] == chosen)]
         cells[1] = f"<b>{cells[1]}</b>" if row["name"] == chosen else cells[1]
         faint = ' style="opacity:.55"' if row["status"] in FAINT else ""
-        why = f' title="{escape(row["reason"][language])}"' if row["reason"] else ""
-        rows.append(f"<tr{faint}{why}>" + "".join(f'<td style="{CELL}">{cell}</td>' for cell in cells) + "</tr>")
+        why = row["reason"] or row.get("stopped")
+        told = f' title="{escape(why[language])}"' if why else ""
+        rows.append(f"<tr{faint}{told}>" + "".join(f'<td style="{CELL}">{cell}</td>' for cell in cells) + "</tr>")
     said = "".join(f"<p>{escape(sentence)}</p>" for sentence in three_sentences(result, language))
     notes = [line.plain.strip() for line in (*forgetting_lines(result, language), *endpoint_lines(result, language))]
     under = "".join(f"<br>{escape(note)}" for note in notes)
