@@ -72,3 +72,9 @@ def test_columns_that_are_named_must_exist():
     assert (found.input, found.output) == (("a", "b"), "c")
     with pytest.raises(DataError, match=r"no column 'lable'; did you mean 'label'\? \(found: text, label\)"):
         find_columns(table("text", "label"), (), "lable")
+
+
+def test_a_context_that_is_the_same_on_every_row_is_kept():
+    rows = [Row(i, {"context": "the one page", "question": str(i), "answer": "x"}) for i in range(3)]
+    found = find_columns(Table(Path("a.jsonl"), ("context", "question", "answer"), rows), answers=False)
+    assert found.input == ("context", "question")

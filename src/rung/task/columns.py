@@ -47,6 +47,10 @@ PAIRS = (
     *(("context", "question"), ("passage", "question"), ("premise", "hypothesis"), ("sentence1", "sentence2")),
     *(("instruction", "input"), ("上下文", "问题"), ("前提", "假设"), ("指令", "输入")),
 )
+TOLD = (
+    ("instruction", "input"),
+    ("指令", "输入"),
+)  # pairs of which one alone may tell all: what never varies is left out
 SUFFIXES = ("", "_zh", "_text", "_name", "_en")
 CHOSEN, REJECTED = ("chosen", "选中", "更好"), ("rejected", "拒绝", "更差")
 
@@ -105,8 +109,8 @@ def find_input(table: Table, at: dict[str, str]) -> tuple[str, ...]:
     for pair in PAIRS:
         if all(name in at for name in pair):
             both = tuple(at[name] for name in pair)
-            # An instruction that is the same on every row says nothing about the row.
-            return tuple(name for name in both if varies(table, name)) or both
+            # An instruction that is the same on every row says nothing about the row; a text that all rows ask about does.
+            return tuple(name for name in both if varies(table, name)) or both if pair in TOLD else both
     name = first(at, INPUTS)
     if name is None:
         raise missing(table, "input", "输入", INPUTS)
