@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import date, time
+from decimal import Decimal
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -81,3 +84,70 @@ def test_a_tsv_with_stray_quotes_is_read_without_quoting(write):
     table = read_table(write("a.tsv", 'text\tlabel\n"open\tx\nsay "hi"\ty\n'))
     assert [row.values["text"] for row in table.rows] == ['"open', 'say "hi"']
     assert "quotes are read as ordinary characters" in table.notes[0].en
+
+
+def test_a_quote_in_a_tsv_does_not_swallow_rows(write):
+    table = read_table(write("a.tsv", 'text\tlabel\n"he said\tgood\nand she left"\tbad\nend\tgood\n'))
+    assert [(row.line, row.values["text"]) for row in table.rows] == [(2, '"he said'), (3, 'and she left"'), (4, "end")]
+    assert table.notes[0].en == "a.tsv: quotes are read as ordinary characters"
+
+
+def test_a_quoted_cell_of_a_tsv_may_hold_several_lines(write):
+    table = read_table(write("a.tsv", 'text\tlabel\n"one\ntwo"\tgood\n"a ""b"""\tbad\n'))
+    assert [row.values["text"] for row in table.rows] == ["one\ntwo", 'a "b"']
+    assert not table.notes
+
+
+def test_the_delimiter_is_the_header_s_where_lines_end_in_cr(write):
+    assert read_table(write("a.csv", "text;label\ra, b;good\rc, d;bad\r")).columns == ("text", "label")
+
+
+def test_one_json_object_over_several_lines_is_one_row(write):
+    table = read_table(write("a.json", json.dumps({"text": "one", "label": "x"}, indent=1)))
+    assert (len(table.rows), table.bad) == (1, [])
+
+
+def test_values_of_parquet_become_what_json_knows(tmp_path):
+    path = tmp_path / "a.parquet"
+    row = {"day": date(2026, 1, 2), "parts": [Decimal("1.50")], "gap": float("nan"), "at": {"t": time(3, 4)}}
+    pl.DataFrame([row]).write_parquet(path)
+    assert read_table(path).rows[0].values == {
+        "day": "2026-01-02", "parts": ["1.50"], "gap": None, "at": {"t": "03:04:00"},
+    }  # fmt: skip
+
+
+def test_an_empty_first_sheet_is_told_with_the_others(tmp_path):
+    with pytest.raises(DataError, match="holds no rows.*not read: data"):
+        read_table(workbook(tmp_path / "a.xlsx", {"one": [], "data": [("text", "label"), *CELLS]}))
+
+
+CHINESE = "文本,标签\n" + "这家餐厅的服务很好，下次还来。,好\n菜有点凉,坏\n" * 20
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "hint"),
+    [
+        (CHINESE.encode("gb18030"), "utf-8", "--encoding gb18030"),
+        ("文本,標籤\n這家餐廳的服務很好，下次還來。,好\n".encode("big5"), "utf-8", "--encoding big5"),
+        (CHINESE.encode(), "gb18030", "--encoding utf-8"),
+        (CHINESE.encode() + "坏".encode()[:2] + b"\n", "utf-8", "nearly all of the file is UTF-8"),
+        ("text,label\nI don’t know,bad\n".encode("cp1252"), "utf-8", "--encoding cp1252"),
+        ("text,label\ncafé,good\n".encode("latin-1"), "utf-8", "--encoding latin-1"),
+        (CHINESE.encode("utf-16"), "utf8", "--encoding utf-16"),
+        (b"text,label\nfine,good\n".decode().encode("utf-16-le"), "utf-8", "--encoding utf-16-le"),
+        (b"text,label\nfine,good\n", "undefined", "there is no encoding 'undefined'"),
+        (b"text,label\nfine,good\n", "a\0", "there is no encoding"),
+    ],
+)
+def test_the_encoding_to_type_is_told(write, data, encoding, hint):
+    with pytest.raises(DataError) as caught:
+        read_table(write("a.csv", data), encoding)
+    assert hint in str(caught.value)
+    assert any("\u4e00" <= c <= "\u9fff" for c in caught.value.zh)
+    if "--encoding" in hint:
+        assert read_table(write("b.csv", data), hint.split()[-1]).rows
+
+
+def test_a_name_too_long_for_the_system_is_no_file():
+    with pytest.raises(DataError, match="there is no file"):
+        read_table(Path("a" * 300 + ".csv"))

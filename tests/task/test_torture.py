@@ -77,6 +77,11 @@ BAD_ROWS = {
             (20, "broken-json", "broken JSON: NaN is not a JSON value"),
         ],
     ),
+    "a number without end": (
+        "a.jsonl",
+        JSONL + '{"text": ' + "1" * 5000 + ', "label": "bad"}\n',
+        [(17, "broken-json", "broken JSON: a number has too many digits")],
+    ),
     "half a surrogate pair": (
         "a.jsonl",
         JSONL + '{"text": "\\ud83d\\ude00", "label": "good"}\n{"text": "\\ud83d", "label": "good"}\n',

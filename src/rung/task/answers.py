@@ -30,13 +30,19 @@ def canonical(value: Any) -> str:
 
 
 def as_object(answer: Any) -> dict[str, Any] | list[dict[str, Any]] | None:
-    """The JSON object (or list of entities) that an answer is or spells, else None."""
+    """The JSON object (or list of entities) that an answer is or spells, else None; so for one that JSON cannot write."""
     if isinstance(answer, str) and answer.lstrip()[:1] in ("{", "["):
         try:
             answer = json.loads(answer)
         except (ValueError, RecursionError):
             return None
-    return answer if isinstance(answer, dict) or is_entities(answer) else None
+    if not (isinstance(answer, dict) or is_entities(answer)):
+        return None
+    try:
+        json.dumps(answer, allow_nan=False)
+    except (TypeError, ValueError):  # bytes of Parquet; 1e999
+        return None
+    return answer
 
 
 def is_entities(value: Any) -> bool:

@@ -25,8 +25,8 @@ def read_delimited(text: str, file: str, tab: bool) -> tuple[list[Record], list[
     """(line, cells) of every record, and notes. ``tab``: the file is a TSV.
 
     A .csv whose header has no comma but semicolons or tabs is cut there. A TSV is first read with quotes, as
-    spreadsheets write it; where that fails, quotes are taken for ordinary characters. A quote that never closes in a
-    CSV is a DataError: it has swallowed the rest of the file.
+    spreadsheets write it; where that fails, or a quoted cell would hold whole rows, quotes are taken for ordinary
+    characters. A quote that never closes in a CSV is a DataError: it has swallowed the rest of the file.
     """
     notes: list[Note] = []
     delimiter = "\t" if tab else delimiter_of(text)
@@ -38,25 +38,36 @@ def read_delimited(text: str, file: str, tab: bool) -> tuple[list[Record], list[
             )
         )
     try:
-        return records(text, delimiter, csv.QUOTE_MINIMAL), notes
+        found = records(text, delimiter, csv.QUOTE_MINIMAL)
+        if not (tab and swallows(text, found)):
+            return found, notes
     except Unclosed as error:
-        if tab:
-            notes.append(
-                Note(f"{file}: quotes are read as ordinary characters", f"{file}：引号按普通字符读取"),
-            )
-            return records(text, delimiter, csv.QUOTE_NONE), notes
-        raise DataError(
-            f'{file} line {error.line}: {error}; write a quote inside a quoted cell twice: ""',
-            zh=f'{file} 第 {error.line} 行：引号使用有误（{error}）；引号括起的单元格里，引号本身要写两遍：""',
-        ) from error
+        if not tab:
+            raise DataError(
+                f'{file} line {error.line}: {error}; write a quote inside a quoted cell twice: ""',
+                zh=f'{file} 第 {error.line} 行：{error.zh}；引号括起的单元格里，引号本身要写两遍：""',
+            ) from error
+    notes.append(Note(f"{file}: quotes are read as ordinary characters", f"{file}：引号按普通字符读取"))
+    return records(text, delimiter, csv.QUOTE_NONE), notes
+
+
+def swallows(text: str, found: Sequence[Record]) -> bool:
+    """Whether a quoted cell of a TSV holds whole rows: each of the record's lines has as many cells as the header."""
+    width = next((len(cells) for _, cells in found if cells), 0)
+    lines = io.StringIO(text, newline="").readlines()
+    ends = [*(line for line, _ in found[1:]), len(lines) + 1]
+    return width > 1 and any(
+        end - line > 1 and all(row.count("\t") == width - 1 for row in lines[line - 1 : end - 1])
+        for (line, _), end in zip(found, ends, strict=True)
+    )
 
 
 class Unclosed(ValueError):
     """A record whose quotes do not fit; ``line`` is where it begins."""
 
-    def __init__(self, line: int, why: str):
+    def __init__(self, line: int, why: str, zh: str):
         super().__init__(why)
-        self.line = line
+        self.line, self.zh = line, zh
 
 
 def records(text: str, delimiter: str, quoting: Literal[0, 3]) -> list[Record]:
@@ -71,13 +82,10 @@ def records(text: str, delimiter: str, quoting: Literal[0, 3]) -> list[Record]:
                 found.append((line, cells))
                 line = reader.line_num + 1
         except csv.Error as error:
-            ended = "unexpected end of data" in str(error)
-            raise Unclosed(
-                line,
-                "a quote opens here and is never closed"
-                if ended
-                else f"a quoted cell goes on after its closing quote ({error})",
-            ) from error
+            if "unexpected end of data" in str(error):
+                raise Unclosed(line, "a quote opens here and is never closed", "这里的引号没有结束") from error
+            why = f"a quoted cell goes on after its closing quote ({error})"
+            raise Unclosed(line, why, f"引号结束之后单元格里还有内容（{error}）") from error
         return found
     finally:
         csv.field_size_limit(before)
@@ -85,5 +93,5 @@ def records(text: str, delimiter: str, quoting: Literal[0, 3]) -> list[Record]:
 
 def delimiter_of(text: str) -> str:
     """Comma, unless the header has none of it and has semicolons or tabs."""
-    header = text.lstrip("\r\n ").split("\n", 1)[0]
+    header = text.lstrip("\r\n ").replace("\r", "\n").split("\n", 1)[0]
     return "," if "," in header else max((";", "\t", ","), key=header.count)

@@ -6,18 +6,24 @@ read (a broken JSON line, a cell too many) becomes a listed bad row; a file that
 
 from __future__ import annotations
 
+import codecs
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from rung.task.delimited import read_delimited
+from rung.task.jsonlines import decode as read_line
 from rung.task.jsonlines import read_items, read_lines
 from rung.task.notes import BadRow, Note, excerpt, joined
 from rung.types import DataError
 
+BOMS = (b"\xff\xfe", b"\xfe\xff")
 EMPTY = Note("the row is empty", "空行")
 EXTENSIONS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
 
@@ -48,7 +54,7 @@ class Table:
 
 def read_table(path: Path, encoding: str = "utf-8") -> Table:
     """The rows of a file; DataError where it is missing, unknown, empty or not in that encoding."""
-    if not path.is_file():
+    if not exists(path) or not path.is_file():
         raise DataError(f"there is no file {path}", zh=f"找不到文件 {path}")
     readers = {
         ".csv": read_csv,
@@ -66,8 +72,19 @@ def read_table(path: Path, encoding: str = "utf-8") -> Table:
         )
     table = reader(path, encoding)
     if not table.rows and not table.bad:
-        raise DataError(f"{path.name} holds no rows", zh=f"{path.name} 里没有任何数据行")
+        raise DataError(
+            ". ".join([f"{path.name} holds no rows", *(note.en for note in table.notes)]),
+            zh="。".join([f"{path.name} 里没有任何数据行", *(note.zh for note in table.notes)]),
+        )
     return table
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file or folder; a name too long for the system is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def read_csv(path: Path, encoding: str) -> Table:
@@ -108,15 +125,26 @@ def read_xlsx(path: Path, encoding: str) -> Table:
 
 
 def read_parquet(path: Path, encoding: str) -> Table:
-    """A Parquet file; the "line" of a row is its number, counted from 1."""
+    """A Parquet file; the "line" of a row is its number, counted from 1; dates and decimals are read as their text."""
     try:
         frame = pl.read_parquet(path)
     except Exception as error:  # polars raises several types for a damaged file
         raise DataError(
             f"{path.name} is no readable Parquet file: {error}", zh=f"{path.name} 不是可读的 Parquet 文件：{error}"
         ) from error
-    rows = [Row(number, values) for number, values in enumerate(frame.iter_rows(named=True), 1)]
+    rows = [Row(number, plain(values)) for number, values in enumerate(frame.iter_rows(named=True), 1)]
     return Table(path, tuple(frame.columns), rows)
+
+
+def plain(value: Any) -> Any:
+    """A value of Parquet as JSON knows it; NaN is a gap. Bytes stay: no text is known of them."""
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    if isinstance(value, date | time | timedelta | Decimal):
+        return str(value)
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def read_jsonl(path: Path, encoding: str) -> Table:
@@ -125,10 +153,12 @@ def read_jsonl(path: Path, encoding: str) -> Table:
 
 
 def read_json(path: Path, encoding: str) -> Table:
-    """A list of JSON objects; a file that begins with "{" is read as one object per line."""
+    """A list of JSON objects; a file that begins with "{" is one object, which may fill many lines, or one per line."""
     text = decode(path, encoding)
     if text.lstrip().startswith("{"):
-        return from_objects(path, read_lines(text))
+        whole = read_line(text)
+        line = text[: len(text) - len(text.lstrip())].count("\n") + 1
+        return from_objects(path, [(line, whole, text)] if isinstance(whole, dict) else read_lines(text))
     return from_objects(path, read_items(text, path.name))
 
 
@@ -203,35 +233,70 @@ def heads(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
 def decode(path: Path, encoding: str) -> str:
     """The file as text, without a byte order mark; DataError names the first bad byte's line and what to type."""
     data = path.read_bytes()
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") and encoding.lower().replace("_", "-").startswith("utf-8"):
-        raise wrong_encoding(path, 1, data[0], encoding, "utf-16")
     try:
+        utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+        if utf8 and (guess := utf16(data)):
+            raise wrong_encoding(path, data, 0 if data[:2] in BOMS else data.index(0), encoding, guess)
         return data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise wrong_encoding(path, line, data[error.start], encoding, likely(data)) from error
-    except LookupError as error:
+        raise wrong_encoding(path, data, error.start, encoding, likely(data)) from error
+    except DataError:
+        raise
+    except (LookupError, ValueError) as error:  # a name that Python does not know, or cannot look up
         raise DataError(
             f"there is no encoding {encoding!r}; try gb18030 or latin-1",
             zh=f"没有编码 {encoding!r}；可试 gb18030 或 latin-1",
         ) from error
 
 
-def wrong_encoding(path: Path, line: int, byte: int, encoding: str, guess: str) -> DataError:
-    """The error for a file in another encoding than it should be."""
+def wrong_encoding(path: Path, data: bytes, at: int, encoding: str, guess: str) -> DataError:
+    """The error for a file in another encoding than it should be. ``guess`` "": it is that encoding, with broken places."""
+    line = data[:at].count(b"\n") + 1
+    en = f"{path.name} line {line}: byte 0x{data[at]:02X} is not {encoding}; "
+    zh = f"{path.name} 第 {line} 行：字节 0x{data[at]:02X} 不是 {encoding}；"
+    if not guess:
+        return DataError(
+            f"{en}nearly all of the file is UTF-8: mend or delete that character, and save it as UTF-8",
+            zh=f"{zh}文件几乎全是 UTF-8：请修正或删去该字符，再以 UTF-8 保存",
+        )
     return DataError(
-        f"{path.name} line {line}: byte 0x{byte:02X} is not {encoding}; "
-        f"if the file is {guess}, type --encoding {guess}",
-        zh=f"{path.name} 第 {line} 行：字节 0x{byte:02X} 不是 {encoding}；如果文件是 {guess} 编码，请加 --encoding {guess}",
+        f"{en}if the file is {guess}, type --encoding {guess}",
+        zh=f"{zh}如果文件是 {guess} 编码，请加 --encoding {guess}",
     )
 
 
+def utf16(data: bytes) -> str:
+    """The name of the UTF-16 that bytes are in, by their mark or by the empty half of their ASCII characters; else ""."""
+    if data[:2] in BOMS:
+        return "utf-16"
+    big, little = data[:2000:2].count(0), data[1:2000:2].count(0)
+    if max(big, little) < max(2, len(data[:2000]) / 100) or min(big, little) > max(big, little) / 4:
+        return ""
+    return "utf-16-le" if little > big else "utf-16-be"
+
+
 def likely(data: bytes) -> str:
-    """gb18030 if nearly all that is not ASCII reads as common Chinese, else latin-1."""
+    """The encoding of a file that is not in the one it should be in; "" for UTF-8 with a few broken places.
+
+    GB18030 and Big5 read nearly any bytes as some character, but other text as rare ones: it must be common Chinese.
+    """
+    if guess := utf16(data):
+        return guess
+    text = data.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    if 10 * broken <= sum(c > "\x7f" for c in text):
+        return "" if broken else "utf-8"
+    for name, table, last in (("gb18030", "gb2312", 0xF7), ("big5", "big5", 0xC6)):
+        # GB2312's 6,763 characters, and the 5,401 of Big5's first level, cover ordinary text.
+        codes = [c.encode(table, "ignore") for c in decoded(data, name) if c > "\x7f"]
+        if codes and sum(bool(code) and code[0] <= last for code in codes) >= 0.9 * len(codes):
+            return name
+    return "cp1252" if any(0x80 <= byte < 0xA0 for byte in data) and decoded(data, "cp1252") else "latin-1"
+
+
+def decoded(data: bytes, name: str) -> str:
+    """Bytes as text; "" where they are not of that encoding."""
     try:
-        high = [c for c in data.decode("gb18030") if c > "\x7f"]
+        return data.decode(name)
     except UnicodeDecodeError:
-        return "latin-1"
-    # GB2312's 6,763 characters cover ordinary text; Latin-1 pairs such as "éa" land outside of them.
-    common = sum(1 for c in high if c.encode("gb2312", "ignore"))
-    return "gb18030" if common >= 0.9 * len(high) else "latin-1"
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -129,7 +130,11 @@ def too_long(length: int, limit: int) -> Note:
 
 def spell(answer: Any) -> str:
     """The beginning of an answer, for the row whose input cannot be shown."""
-    return "" if isinstance(answer, Note) else excerpt(as_text(answer) or canonical(answer))
+    return (
+        ""
+        if isinstance(answer, Note)
+        else excerpt(as_text(answer) or json.dumps(answer, ensure_ascii=False, default=str))
+    )
 
 
 def fit(items: Sequence[Item], kind: Kind, labels: Sequence[str]) -> tuple[list[Item], list[BadRow]]:
