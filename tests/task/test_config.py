@@ -47,6 +47,8 @@ def test_labels_that_are_given_are_the_only_ones(write):
         ("split: 60/20", "split: give train/dev/test as three numbers"),
         ("split: 60/20/30", "add up to 100"),
         ("labels: [yes, no]", "in quotes"),
+        ("labels: [up, down, 'up ']", "each label stands once"),
+        ("labels: ['', up]", "none is empty"),
         ("seed: [1", "task.yaml is not readable YAML"),
         ("just words", "lines of 'key: value' are needed"),
     ],
@@ -92,3 +94,19 @@ def test_mistakes_are_whole_in_chinese(write):
     with pytest.raises(DataError) as error:
         load_task(path)
     assert error.value.zh.startswith("task.yaml：kind 的值 'sort' 不可用：应为 classify")
+
+
+def test_the_data_lie_beside_a_yaml_that_does_not_say_where(write):
+    rows = CSV.splitlines(keepends=True)
+    for name, part in (("train", rows[1:21]), ("dev", rows[21:31]), ("test", rows[31:])):
+        write(f"beside/{name}.csv", rows[0] + "".join(part))
+    path = write("beside/task.yaml", "input: body\noutput: mood\n")
+    for source in (path, path.parent):
+        assert len(load_task(source).train) == 20
+
+
+def test_what_is_wrong_is_told_in_chinese(write):
+    for said in ("target: high", "split: 60/20", "labels: up", "labels: [up, up]", "seed: x"):
+        with pytest.raises(DataError) as caught:
+            load_task(write("task.yaml", said))
+        assert any("\u4e00" <= c <= "\u9fff" for c in caught.value.zh.rpartition("：")[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 
+import polars as pl
 import pytest
 from rich.console import Console
 
@@ -154,3 +155,31 @@ def test_cluener(shared):
     assert (task.kind, task.language, len(task.dev)) == ("extract", "zh", 1343)
     # the ten types of its labels.json
     assert list(task.schema["properties"]) == sorted(json.loads((shared("cluener") / "labels.json").read_text()))
+
+
+def test_an_answer_that_json_cannot_write_is_a_bad_row(tmp_path):
+    path = tmp_path / "a.parquet"
+    rows = [{"text": f"file {i}", "output": {"n": i, "raw": None}} for i in range(20)]
+    rows += [{"text": "bytes", "output": {"n": 1, "raw": b"x"}}, {"text": None, "output": {"n": 2, "raw": b"y"}}]
+    pl.DataFrame(rows).write_parquet(path)
+    assert [row.code for row in inspect_task(path).bad] == ["wrong-type", "no-input"]
+
+
+def test_pairs_are_for_prefer_alone(write, rows):
+    pairs = write("p.jsonl", [{"prompt": text, "chosen": f"{text}!", "rejected": text} for text, _ in rows()])
+    plain = write("a.csv", csv(rows()))
+    for wrong in (
+        lambda: load_task(pairs, kind="generate"),
+        lambda: load_examples(pairs, "generate"),
+        lambda: load_examples(plain, "prefer"),
+    ):
+        with pytest.raises(DataError, match="chosen and rejected") as caught:
+            wrong()
+        assert "chosen" in caught.value.zh
+    assert load_task(pairs, kind="generate", output="chosen").train[0].target.endswith("!")
+
+
+def test_two_files_of_training_data_are_refused(write, rows):
+    path = write("a.csv", csv(rows()))
+    with pytest.raises(DataError, match="both training data"):
+        load_task(path, train=path)

@@ -74,7 +74,10 @@ class Settings(BaseModel):
             raise ValueError("a list of labels is needed")
         if any(isinstance(label, bool) for label in value):
             raise ValueError('write yes, no, true, false in quotes: ["yes", "no"]')
-        return tuple(str(label) for label in value)
+        labels = tuple(str(label).strip() for label in value)
+        if len(set(labels)) < len(labels) or "" in labels:
+            raise ValueError("each label stands once, and none is empty")
+        return labels
 
     @field_validator("split", mode="before")
     @classmethod
@@ -90,6 +93,15 @@ class Settings(BaseModel):
         return tuple(number / total for number in numbers)
 
 
+ZH = {  # what the validators above and pydantic's own say
+    "a list of labels is needed": "需要标签的列表",
+    'write yes, no, true, false in quotes: ["yes", "no"]': 'yes、no、true、false 要加引号：["yes", "no"]',
+    "each label stands once, and none is empty": "每个标签只写一次，且不能为空",
+    "give train/dev/test as three numbers above 0 that add up to 100, such as 60/20/20": "请按 train/dev/test 给出三个大于 0、"
+    "合计 100 的数，例如 60/20/20",
+    "float_parsing": "应为数字", "int_parsing": "应为整数", "int_from_float": "应为整数", "string_type": "应为文本",
+    "path_type": "应为路径", "greater_than": "应大于 0", "less_than_equal": "不能大于 1", "tuple_type": "应为列表",
+}  # fmt: skip
 KEYS = tuple(Settings.model_fields)
 
 
@@ -118,7 +130,8 @@ def explain(error: Mapping[str, Any], where: str, where_zh: str) -> DataError:
     found = error["input"]
     choices = {"kind": get_args(Kind), "language": get_args(Language)}.get(key)
     percent = key == "target" and isinstance(found, int | float) and 1 < found <= 100
-    why = why_zh = str(error["msg"]).removeprefix("Value error, ")
+    why = str(error["msg"]).removeprefix("Value error, ")
+    why_zh = ZH.get(why) or ZH.get(error["type"]) or why
     if percent:
         why, why_zh = f"write {found / 100:g} for {found:g} %", f"{found:g} % 请写成 {found / 100:g}"
     if choices:

@@ -107,16 +107,27 @@ def usable(tables: Mapping[Split, Table], columns: Columns, said: Settings) -> t
     kind = said.kind
     if kind is None:
         kind, why = infer_kind(columns, answers, tables["train"].file)
-    elif kind == "prefer" and not columns.chosen:
-        raise DataError(
-            "a prefer task needs the columns chosen and rejected", zh="prefer 任务需要 chosen 和 rejected 两列"
-        )
+    check_pairs(kind, columns)
     good: Parts = {}
     for name, items in picked.items():
         fitting, misfits = fit(items, kind, said.labels if kind == "classify" else ())
         good[name], dropped = unique(fitting, kind)
         bad += misfits + dropped
     return good, kind, why, bad
+
+
+def check_pairs(kind: Kind, columns: Columns) -> None:
+    """DataError where a prefer task has no pairs, or another task nothing but pairs."""
+    if kind == "prefer" and not columns.chosen:
+        raise DataError(
+            "a prefer task needs the columns chosen and rejected", zh="prefer 任务需要 chosen 和 rejected 两列"
+        )
+    if kind != "prefer" and columns.chosen:
+        raise DataError(
+            f"the columns {columns.chosen} and {columns.rejected} are pairs, and a {kind} task needs one answer; "
+            f"type --output {columns.chosen}",
+            zh=f"{columns.chosen} 与 {columns.rejected} 两列是成对的回答，而 {kind} 任务只要一个答案；请加 --output {columns.chosen}",
+        )
 
 
 def check(splits: Parts, tables: Mapping[Split, Table], bad: Sequence[BadRow], kind: Kind, columns: Columns) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rung.task.config import Settings, read_settings, settings
 from rung.task.notes import joined
-from rung.task.read import EXTENSIONS
+from rung.task.read import EXTENSIONS, exists
 from rung.task.split import SPLITS, Split
 from rung.types import DataError
 
@@ -31,15 +31,23 @@ class Source:
 
 def find_source(path: str | Path | None, options: Mapping[str, Any]) -> Source:
     """Files and settings; ``options`` (None: not given) win over the ``task.yaml``. DataError without a train file."""
+    if path is not None and not exists(Path(path)):
+        raise DataError(f"there is no file {path}", zh=f"找不到文件 {path}")
     given = {key: value for key, value in options.items() if value is not None}
     if path is not None and (yaml := yaml_of(Path(path))):
         said = settings({**read_settings(yaml), **given}, "the settings", "设置")
-        base: Path | None = said.data
+        # Without a word about where they are, the files lie beside it.
+        base: Path | None = said.data if said.data or said.train else yaml.parent
         default = yaml.parent.resolve().name
     else:
         said = settings(given, "the settings", "设置")
         base = Path(path) if path is not None else said.data
         default = ""
+        if base is not None and said.train is not None and not base.is_dir():
+            raise DataError(
+                f"{base} and --train {said.train} are both training data; give one of the two",
+                zh=f"{base} 与 --train {said.train} 都是训练数据；请只给一个",
+            )
     files: dict[Split, Path] = {}
     for name in SPLITS:
         if (file := getattr(said, name)) is not None:
@@ -59,8 +67,6 @@ def find_source(path: str | Path | None, options: Mapping[str, Any]) -> Source:
 def yaml_of(path: Path) -> Path | None:
     """The task.yaml that a path is or holds."""
     if path.suffix.lower() in (".yaml", ".yml"):
-        if not path.is_file():
-            raise DataError(f"there is no file {path}", zh=f"找不到文件 {path}")
         return path
     return path / "task.yaml" if (path / "task.yaml").is_file() else None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rung.task.columns import find_columns
 from rung.task.config import MAX_CHARACTERS
-from rung.task.load import in_order, nothing
+from rung.task.load import check_pairs, in_order, nothing
 from rung.task.notes import BadRow, Note
 from rung.task.read import Table, read_table
 from rung.task.rows import fit, input_text, pick, unique
@@ -41,6 +41,7 @@ def load_examples(
     """
     table = read_rows(path, encoding)
     columns = find_columns(table, input, output)
+    check_pairs(kind, columns)
     picked, bad = pick(table, columns, max_characters)
     fitting, misfits = fit(picked, kind, labels)
     good, dropped = unique(fitting, kind)
