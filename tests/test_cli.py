@@ -28,11 +28,12 @@ PLAN = "majority,tfidf,zero-shot"
 def rung(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """rung("climb", path, ..., stdin="...") -> status, out, err, as the console script gives them."""
 
-    def run(*words: Any, stdin: str = "", lang: str | None = "en") -> SimpleNamespace:
+    def run(*words: Any, stdin: str | bytes = "", lang: str | None = "en") -> SimpleNamespace:
         capsys.readouterr()
         own = [str(w) for w in words] + (["--lang", lang] if lang else [])
         monkeypatch.setattr(sys, "argv", ["rung", *own])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), newline="\n"))
         monkeypatch.delenv("RUNG_LANG", raising=False)
         with pytest.raises(SystemExit) as end:
             cli.main()
@@ -268,3 +269,22 @@ def test_climb_takes_general_text_and_a_guard(rung: Run, climbed: tuple[Path, Pa
     refused = rung(*own, "--mix-general", "0.2")
     assert refused.status == 2
     assert "type --general-text" in json.loads(refused.out)["error"]
+
+
+def test_lines_of_standard_input_are_text(rung: Run, climbed: tuple[Path, Path]) -> None:
+    words = ("predict", climbed[1] / "adaptations" / "majority", "--model", "fake", "--json")
+
+    def inputs(stdin: bytes, *more: str) -> list[str]:
+        return [json.loads(line)["input"] for line in rung(*words, *more, stdin=stdin).out.split("\n") if line]
+
+    assert inputs("\ufeff一\r\n二\x85\u2028三\n".encode()) == ["一", "二\x85\u2028三"]
+    assert inputs("你好".encode("gb18030"), "--encoding", "gb18030") == ["你好"]
+    wrong = rung(*words, stdin="你好\n".encode("gb18030"))
+    assert wrong.status == 2
+    assert "standard input line 1: byte 0xC4 is not utf-8; if the file is gb18030" in wrong.out
+    assert "an input is not UTF-8" in rung(*words, "\udcff").out
+
+
+def test_data_takes_given_splits_alone(rung: Run, climbed: tuple[Path, Path]) -> None:
+    assert json.loads(rung("data", "--train", climbed[0], "--json").out)["rows"] == 120
+    assert "give a file of examples" in rung("data", "show", "--lang", "en").err

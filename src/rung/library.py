@@ -214,7 +214,8 @@ class Answering:
 
         made = self.adaptation
         if isinstance(examples, (str, Path)):
-            columns = (input,) if isinstance(input, str) else tuple(input)
+            listed = input.split(",") if isinstance(input, str) else input
+            columns = tuple(part.strip() for part in listed if part.strip())
             examples, _ = load_examples(
                 examples, made.kind, labels=made.labels, schema=made.schema, input=columns, output=output
             )  # fmt: skip

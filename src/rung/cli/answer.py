@@ -54,7 +54,12 @@ def predict(
         for row in bad:
             say(language, f"left out: {row.place}: {row.reason.en}", f"略过：{row.place}：{row.reason.zh}")
     else:
-        wanted = list(texts or [line.rstrip("\n") for line in sys.stdin])
+        wanted = list(texts or lines_of(sys.stdin.buffer.read(), encoding or "utf-8"))
+    if any("\ud800" <= c <= "\udfff" for text in wanted for c in text):
+        raise DataError(
+            "an input is not UTF-8; give it in a file, by --file and --encoding",
+            zh="输入不是 UTF-8；请放入文件，用 --file 与 --encoding 给出",
+        )
     made, loaded = open_adaptation(adaptation, model, dtype, batch_size, locals())
     with opened(made, loaded) as answer:
         for text, p in zip(wanted, in_order(answer, as_examples(wanted), loaded.workers), strict=True):
@@ -66,6 +71,14 @@ def predict(
                 )
             else:
                 typer.echo(p.output if p.valid else f"[{'无效' if language == 'zh' else 'not valid'}] {p.text}")
+
+
+def lines_of(data: bytes, encoding: str) -> list[str]:
+    """The lines of standard input, without a byte order mark; DataError where they are in another encoding."""
+    from rung.task.read import decode
+
+    lines = decode(data, "standard input", encoding).replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 @app.command()

@@ -41,7 +41,7 @@ app.add_typer(table, name="data")
 
 @table.command("show")
 def data(
-    file: Annotated[Path, typer.Argument(help="what `rung climb` would read")],
+    file: Annotated[Path | None, typer.Argument(help="what `rung climb` would read")] = None,
     model: Annotated[str | None, typer.Option(help="also count lengths in this model's tokens")] = None,
     metric: Metric = None, input: Input = None, output: Output = None, kind: Kind = None, train: Train = None, dev: Dev = None,
     test: Test = None, split: Split = None,

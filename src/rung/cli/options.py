@@ -76,7 +76,7 @@ def task_options(given: dict[str, Any]) -> Any:
             "give a file of examples, or --train, --dev and --test", zh="请给出数据文件，或 --train、--dev 与 --test"
         )
     if given["input"]:
-        options["input"] = tuple(part.strip() for part in given["input"].split(","))
+        options["input"] = names_in(given["input"])
     if given["describe"]:
         options["description"] = given["describe"]
     if given["task_language"]:

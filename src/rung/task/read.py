@@ -89,7 +89,9 @@ def exists(path: Path) -> bool:
 
 def read_csv(path: Path, encoding: str) -> Table:
     """A CSV or TSV file, see :func:`rung.task.delimited.read_delimited`."""
-    records, notes = read_delimited(decode(path, encoding), path.name, tab=path.suffix.lower() == ".tsv")
+    records, notes = read_delimited(
+        decode(path.read_bytes(), path.name, encoding), path.name, tab=path.suffix.lower() == ".tsv"
+    )
     return from_records(path, records, notes)
 
 
@@ -149,12 +151,12 @@ def plain(value: Any) -> Any:
 
 def read_jsonl(path: Path, encoding: str) -> Table:
     """One JSON object per line."""
-    return from_objects(path, read_lines(decode(path, encoding)))
+    return from_objects(path, read_lines(decode(path.read_bytes(), path.name, encoding)))
 
 
 def read_json(path: Path, encoding: str) -> Table:
     """A list of JSON objects; a file that begins with "{" is one object, which may fill many lines, or one per line."""
-    text = decode(path, encoding)
+    text = decode(path.read_bytes(), path.name, encoding)
     if text.lstrip().startswith("{"):
         whole = read_line(text)
         line = text[: len(text) - len(text.lstrip())].count("\n") + 1
@@ -230,16 +232,15 @@ def heads(path: Path, cells: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def decode(path: Path, encoding: str) -> str:
-    """The file as text, without a byte order mark; DataError names the first bad byte's line and what to type."""
-    data = path.read_bytes()
+def decode(data: bytes, name: str, encoding: str) -> str:
+    """A file as text, without a byte order mark; DataError names the first bad byte's line and what to type."""
     try:
         utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
         if utf8 and (guess := utf16(data)):
-            raise wrong_encoding(path, data, 0 if data[:2] in BOMS else data.index(0), encoding, guess)
+            raise wrong_encoding(name, data, 0 if data[:2] in BOMS else data.index(0), encoding, guess)
         return data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise wrong_encoding(path, data, error.start, encoding, likely(data)) from error
+        raise wrong_encoding(name, data, error.start, encoding, likely(data)) from error
     except DataError:
         raise
     except (LookupError, ValueError) as error:  # a name that Python does not know, or cannot look up
@@ -249,11 +250,11 @@ def decode(path: Path, encoding: str) -> str:
         ) from error
 
 
-def wrong_encoding(path: Path, data: bytes, at: int, encoding: str, guess: str) -> DataError:
+def wrong_encoding(name: str, data: bytes, at: int, encoding: str, guess: str) -> DataError:
     """The error for a file in another encoding than it should be. ``guess`` "": it is that encoding, with broken places."""
     line = data[:at].count(b"\n") + 1
-    en = f"{path.name} line {line}: byte 0x{data[at]:02X} is not {encoding}; "
-    zh = f"{path.name} 第 {line} 行：字节 0x{data[at]:02X} 不是 {encoding}；"
+    en = f"{name} line {line}: byte 0x{data[at]:02X} is not {encoding}; "
+    zh = f"{name} 第 {line} 行：字节 0x{data[at]:02X} 不是 {encoding}；"
     if not guess:
         return DataError(
             f"{en}nearly all of the file is UTF-8: mend or delete that character, and save it as UTF-8",
