@@ -98,6 +98,8 @@ def body(folder: Path, **changes: Any) -> None:
         (lambda f: (f / "adaptation.json").write_text("{"), "cannot be read"),
         (lambda f: (f / "adaptation.json").write_text("[1]"), "version None"),
         (lambda f: (f / "adaptation.json").write_bytes(b"\xff\xfe"), "cannot be read"),
+        (lambda f: (f / "adaptation.json").write_text("[" * 100_000), "cannot be read"),
+        (lambda f: body(f, description="\ud800"), "cannot be read"),
         (lambda f: body(f, version=99), "version 99, this Rung reads version 1"),
         (lambda f: body(f, temperature=1), "temperature"),
         (lambda f: body(f, decoding={"max_tokens": 4, "temprature": 1}), "decoding.temprature"),
@@ -165,3 +167,17 @@ def test_an_error_while_writing_leaves_the_older_folder(tmp_path: Path) -> None:
 def test_a_dictionary_is_plain_json() -> None:
     again = json.loads(json.dumps(to_dict(FULL)))
     assert from_dict(again) == FULL
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "a" * 300])
+def test_a_folder_without_a_name_or_with_too_long_a_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AdaptationError, match="is no adaptation"):
+        load(Path(name))
+
+
+def test_it_loads_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(save(FULL, tmp_path / "a"))
+    assert load(Path(".")) == FULL

@@ -209,3 +209,10 @@ def test_a_file_is_whole_or_what_it_was(tmp_path: Path) -> None:
     with pytest.raises(DiskFull):
         write_whole(tmp_path / "a.json", "two")
     assert (tmp_path / "a.json").read_text() == "one" and not (tmp_path / "a.json.new").exists()
+
+
+def test_the_folder_one_is_in_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for here in (Path("."), tmp_path):
+        with pytest.raises(UserError, match="the folder that you are in"), replacing(here):
+            pass

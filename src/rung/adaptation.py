@@ -73,9 +73,7 @@ def load(folder: Path, model: ModelRef | None = None) -> Adaptation:
     another base model.
     """
     path = folder / "adaptation.json"
-    if not path.exists():
-        recover(folder)  # a kill between the two renames of `save` left the older one aside
-    if not path.exists():
+    if not _is_there(path):
         raise AdaptationError(
             f"{folder} is no adaptation: it has no adaptation.json. A climb leaves them in RUN/adaptations/NAME.",
             zh=f"{folder} 不是适配：其中没有 adaptation.json。攀登把适配留在 RUN/adaptations/NAME。",
@@ -84,7 +82,8 @@ def load(folder: Path, model: ModelRef | None = None) -> Adaptation:
         body = json.loads(path.read_text(encoding="utf-8"))
         lines = (folder / "demonstrations.jsonl").read_text(encoding="utf-8").split("\n")  # U+2028 ends no line of JSON
         demonstrations = [json.loads(line) for line in lines if line]
-    except (OSError, ValueError) as error:  # missing, not UTF-8, not JSON
+        json.dumps([body, demonstrations], ensure_ascii=False).encode()
+    except (OSError, ValueError, RecursionError) as error:  # missing, not UTF-8, not JSON, "\\ud800"
         raise AdaptationError(f"{folder} cannot be read: {error}", zh=f"{folder} 读不出来：{error}") from None
     version = body.pop("version", None) if isinstance(body, dict) else None
     if version != VERSION:
@@ -103,6 +102,15 @@ def load(folder: Path, model: ModelRef | None = None) -> Adaptation:
         adaptation = dataclasses.replace(adaptation, adapter=str(inside.resolve()))
     check_model(adaptation, model, str(folder))
     return adaptation
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        if not path.exists():
+            recover(path.parent)  # a kill between the two renames of `save` left the older one aside
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
 
 
 def check_model(adaptation: Adaptation, model: ModelRef | None, where: str) -> None:

@@ -26,8 +26,13 @@ LOCKED = (errno.EROFS, errno.EACCES, errno.EPERM)
 def replacing(folder: Path) -> Iterator[Path]:
     """Gives an empty folder to write into; it takes the place of ``folder`` when the block ends without an error.
 
-    Raises :class:`DiskFull` where there is no room for it.
+    Raises :class:`DiskFull` where there is no room for it, UserError for the folder that the process stands in.
     """
+    if folder.resolve() == Path.cwd():
+        raise UserError(
+            f"{folder} is the folder that you are in, and would be replaced; type another one",
+            zh=f"{folder} 就是当前文件夹，写入会将其替换；请换一个",
+        )
     fresh, old = _fresh(folder), _old(folder)
     recover(folder)
     shutil.rmtree(fresh, ignore_errors=True)
@@ -126,8 +131,14 @@ def hash_folder(folder: Path) -> str:
 
 
 def _fresh(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".new")
+    return _beside(folder, ".new")
 
 
 def _old(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".old")
+    return _beside(folder, ".old")
+
+
+def _beside(folder: Path, ending: str) -> Path:
+    if folder.name in ("", ".."):  # "." has no name of its own
+        folder = folder.resolve()
+    return folder.parent / (folder.name + ending)

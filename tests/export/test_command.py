@@ -14,6 +14,7 @@ import pytest
 
 from rung import cli
 from rung.adapters import LoraConfig
+from rung.cli.export import _default as default_place
 from rung.engine import Model
 from rung.export import targets
 from rung.types import Adaptation, ModelRef
@@ -94,3 +95,14 @@ def test_mistakes_are_told_before_a_model_is_loaded(rung: Any, model: Model, mad
         assert done.status == 2 and said in done.err
     made(model, model=ModelRef("openai:far-away", "0" * 64))
     assert "was made for openai:far-away" in rung(folder, "--to", "prompt").err
+
+
+@pytest.mark.parametrize(
+    ("at", "typed"), [("run/adaptations/thing", "."), ("run/adaptations", "thing"), ("run", "adaptations/thing")]
+)
+def test_the_run_is_found_from_wherever_it_is_typed(
+    at: str, typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run" / "adaptations" / "thing").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / at)
+    assert default_place(Path(typed), "peft").resolve() == tmp_path / "run" / "exports" / "thing-peft"

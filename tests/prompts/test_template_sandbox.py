@@ -82,6 +82,7 @@ def test_a_loop_over_the_labels_is_allowed():
         ("question", "nothing of it", "never shows the input"),
         ("lead", "{{ input }}", "'input' is undefined"),
         ("answer", "{{ 1 }}", "never shows the target"),
+        ("question", "{% if labels %}" * 120 + "{{ input }}" + "{% endif %}" * 120, "too many levels"),
     ],
 )
 def test_errors_name_the_part(part, source, reason):

@@ -72,6 +72,8 @@ def export(
 
 def _default(adaptation: Path, to: str) -> Path:
     whole = adaptation.resolve()
+    if len(adaptation.parts) < 3:  # of "." or NAME the path as it was typed does not hold the run
+        adaptation = whole
     run = adaptation.parent.parent if whole.parent.name == "adaptations" else adaptation.parent
     return run / "exports" / f"{whole.name}-{to}"
 

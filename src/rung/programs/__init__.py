@@ -39,7 +39,12 @@ def opened(adaptation: Adaptation, model: LanguageModel) -> Iterator[Answer]:
 
 
 def check_program(adaptation: Adaptation) -> None:
-    """Raises AdaptationError for a program that this version does not have."""
+    """Raises AdaptationError for a program that this version does not have, or a call without a prompt."""
+    if adaptation.program == "direct" and adaptation.prompt is None:
+        raise AdaptationError(
+            f"the adaptation {adaptation.name!r} has no prompt, so that nothing can be asked by it",
+            zh=f"适配 {adaptation.name!r} 没有提示，无法提问",
+        )
     if adaptation.program not in PROGRAMS:
         known = ", ".join(PROGRAMS)
         raise AdaptationError(
