@@ -417,6 +417,9 @@ def test_the_playground_page(
     assert said.count("order 12 please") >= 3
     assert "No prompt" in text_of(browser.submit("/runs/orders-1/play", rung="majority", text="order 1").text)
     assert browser.submit("/runs/orders-1/play", rung="few-shot", text="").status_code == 400
+    long = browser.submit("/runs/orders-1/play", rung="few-shot", text="x" * 20_001)  # never cut without a word
+    assert long.status_code == 400
+    assert "20,001 characters" in text_of(long.text)
 
 
 # --- compare ------------------------------------------------------------------------------------------------------
@@ -573,3 +576,13 @@ def test_a_judgement_of_other_pairs_is_not_shown(browser: Any, run: Run, text_of
     ratings.undo(run.folder, PAIR)
     ratings.rate(run.folder, answers, PAIR, first.id, "left", 1.0)
     assert "The judge" not in text_of(browser.get("/runs/orders-1/rate").text)
+
+
+def test_names_that_the_file_system_does_not_hold(browser) -> None:
+    for path in ("/runs/" + "a" * 300, "/compare?run=" + "a" * 300):
+        assert browser.get(path).status_code == 404
+    csv = "text,label\n" + "".join(f"row {i},{'ab'[i % 2]}\n" for i in range(40))
+    brought = browser.submit("/data", files={"files": ("\U00020000" * 100 + ".csv", csv.encode())})
+    assert brought.status_code == 303
+    page = browser.submit(brought.headers["location"], encoding="undefined")
+    assert "there is no encoding" in page.text

@@ -38,11 +38,13 @@ def test_what_cannot_be_served_is_said(saved, tmp_path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert f"cannot listen on 127.0.0.1, port {port}" in refusal(str(saved["labels"]), "--port", str(port))
+    assert "cannot listen on a..b" in refusal(str(saved["labels"]), "--host", "a..b", "--api-key", "k", "--port", "0")
 
 
 def test_names_of_folders(tmp_path) -> None:
     strange = tmp_path / "a=b"
     strange.mkdir()
+    assert named_folders([f"={tmp_path}"]) == {tmp_path.name: tmp_path}
     found = named_folders([str(tmp_path), f"x={tmp_path}", str(strange)])
     assert found == {tmp_path.name: tmp_path, "x": tmp_path, "a=b": strange}
     with pytest.raises(AdaptationError, match="two adaptations are called"):

@@ -275,7 +275,8 @@ def test_adaptations_come_and_go(http, service, saved, alone) -> None:
     body = {"path": str(saved["texts"]), "name": "again"}
     assert http.post("/v1/adaptations", json=body).status_code == 201
     refused(http.post("/v1/adaptations", json=body), 400)
-    refused(http.post("/v1/adaptations", json={"path": "/nowhere"}), 400)
+    for nowhere in ("/nowhere", ".", "a" * 300, "a\0b"):
+        assert "is no adaptation" in refused(http.post("/v1/adaptations", json={"path": nowhere}), 400)["message"]
     for head in ({"Origin": "http://evil.example"}, {"X-Forwarded-For": "10.0.0.1"}, {"Host": "evil.example"}):
         refused(http.post("/v1/adaptations", json={**body, "name": "more"}, headers=head), 403)
         refused(http.delete("/v1/adaptations/again", headers=head), 403)

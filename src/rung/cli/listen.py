@@ -13,10 +13,11 @@ def taken(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # "a..b" is no name at all
         made.close()
+        why = getattr(error, "strerror", None) or str(error)
         raise UserError(
-            f"cannot listen on {host}, port {port} ({error.strerror}); type --port 0 for any that is free",
-            zh=f"无法监听 {host} 的端口 {port}（{error.strerror}）；可用 --port 0 让系统选一个空闲端口",
+            f"cannot listen on {host}, port {port} ({why}); type --port 0 for any that is free",
+            zh=f"无法监听 {host} 的端口 {port}（{why}）；可用 --port 0 让系统选一个空闲端口",
         ) from None
     return made

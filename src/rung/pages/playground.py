@@ -27,12 +27,17 @@ def ready(request: Request, name: str, rung: str = "") -> Response:
 def answer(request: Request, name: str, form: Posted) -> Response:
     """The answers to one text."""
     run = find_run(request.app.state.settings.runs, name)
-    rung, text = field(form, "rung"), field(form, "text").replace("\r\n", "\n")[:LONGEST]
+    rung, text = field(form, "rung"), field(form, "text").replace("\r\n", "\n")
     if rung not in _names(run):
         raise NotFound(f"{name} has no adaptation {rung!r}", zh=f"{name} 中没有适配 {rung!r}")
     try:
         if not text:
             raise UserError("there is no input to answer", zh="没有输入")
+        if len(text) > LONGEST:
+            raise UserError(
+                f"the input has {len(text):,} characters; at most {LONGEST:,} can be tried here",
+                zh=f"输入有 {len(text):,} 个字符；这里最多可试 {LONGEST:,} 个",
+            )
         sides = request.app.state.trial.answer(load(run.folder / "adaptations" / rung), text)
     except UserError as error:
         return _page(request, run, rung, text, problem=message_of(error, language_of(request)))

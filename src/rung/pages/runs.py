@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from rung.ladder import Progress, alive, read_progress
 from rung.report.run import VERSION
+from rung.task.read import exists
 from rung.types import UserError
 
 State = Literal["running", "done", "paused", "stopped", "failed"]
@@ -29,7 +30,7 @@ def inside(root: Path, name: str) -> Path:
     """The folder ``root/name``, which must be a child of ``root`` in truth; NotFound otherwise, for a link that leads out too."""
     found = root / name
     plain = name not in ("", ".", "..") and not any(c in name for c in "/\\\0") and not name.startswith(".")
-    if not plain or not found.is_dir() or found.resolve().parent != root.resolve():
+    if not plain or not exists(found) or not found.is_dir() or found.resolve().parent != root.resolve():
         raise NotFound(f"there is no {name!r} in the runs folder", zh=f"运行文件夹中没有 {name!r}")
     return found
 

@@ -23,7 +23,7 @@ from rung.task.read import EXTENSIONS, read_table
 from rung.types import DataError, UserError
 
 FOLDER = "uploads"
-LONGEST = 80  # characters of a file's name
+LONGEST = 240  # bytes of a file's name; most file systems hold 255
 SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
 SAID = ("input", "output", "kind", "metric", "target", "language", "description", "split", "encoding")
 
@@ -101,7 +101,8 @@ def clean_name(name: str) -> str:
     if f".{ending.lower()}" not in EXTENSIONS or not dot or not stem:
         listed = ", ".join(EXTENSIONS)
         raise DataError(f"{last!r} cannot be read: bring {listed}", zh=f"读不了 {last!r}：支持 {listed}")
-    return f"{stem[: LONGEST - len(ending) - 1]}.{ending.lower()}"
+    room = LONGEST - len(ending) - 1
+    return f"{stem.encode()[:room].decode(errors='ignore')}.{ending.lower()}"
 
 
 def _places(names: Sequence[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from os.path import abspath
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def _administer(app: FastAPI, service: Service) -> None:
     async def add(body: AdaptationBody, request: Request) -> dict[str, Any]:
         """Serves the adaptation of a folder on the server from now on."""
         check(request)
-        name = body.name or Path(body.path).name
+        name = body.name or Path(abspath(body.path)).name
         await asyncio.to_thread(service.add, name, Path(body.path))
         return model_card(service, name)
 

@@ -158,7 +158,7 @@ def named_folders(given: Sequence[str]) -> Mapping[str, Path]:
     for each in given:
         name, mark, path = each.partition("=")
         folder = Path(path if mark and not Path(each).exists() else each)
-        name = name if folder != Path(each) else folder.resolve().name
+        name = (name if folder != Path(each) else "") or folder.resolve().name
         if name in found:
             raise AdaptationError(
                 f"two adaptations are called {name!r}: {found[name]} and {folder}; give one another name: NAME={folder}",
