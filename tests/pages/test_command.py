@@ -52,8 +52,18 @@ def test_elsewhere_a_token_is_made_or_taken(started: Any):
     assert address == f"http://127.0.0.1:{settings.port}/login?token={settings.token}"
     assert started("--host", "0.0.0.0")[1].token != settings.token
     assert started("--host", "0.0.0.0", "--token", "correct-horse-battery")[1].token == "correct-horse-battery"
+    assert (
+        started("--token", "令牌 a&b=c+d#%41")[0].partition("?token=")[2]
+        == "%E4%BB%A4%E7%89%8C%20a%26b%3Dc%2Bd%23%2541"
+    )
     with pytest.raises(UserError, match="guessed"):
         started("--host", "0.0.0.0", "--token", "short")
+
+
+def test_the_runs_are_a_folder(started: Any, tmp_path: Path):
+    (tmp_path / "runs").write_text("text,label")
+    with pytest.raises(UserError, match="a file stands there"):
+        started()
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path):

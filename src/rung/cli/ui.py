@@ -6,11 +6,13 @@ import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from rung.cli.listen import taken
 from rung.cli.options import Json, Lang, app, say, show_json, speak
+from rung.folders import writable
 from rung.types import UserError
 
 
@@ -40,11 +42,12 @@ def ui(
         token = secrets.token_urlsafe(24)
     models = tuple(model or ["sprout"])
     settings = Settings(runs, models, language if lang else None, host, port, token, upload * 2**20)
+    writable(runs)
     door = taken(host, port)
     door.listen()  # whoever opens the address at once waits, and is not refused
     settings = replace(settings, port=door.getsockname()[1])
     config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False, server_header=False)
-    address = f"http://{shown_as(host)}:{settings.port}/" + (f"login?token={token}" if token else "")
+    address = f"http://{shown_as(host)}:{settings.port}/" + (f"login?token={quote(token, safe='')}" if token else "")
     if as_json:
         show_json({"address": address, "runs": str(runs)}, indent=None)
     else:

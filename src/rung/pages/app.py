@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from rung.folders import writable
 from rung.pages import climb as climbing
 from rung.pages import compare, data, examples, home, playground, rate, run
 from rung.pages.form import Posted, field
@@ -32,8 +33,8 @@ SAID = {
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The pages over ``settings.runs``, which is made if it is not there."""
-    settings.runs.mkdir(parents=True, exist_ok=True)
+    """The pages over ``settings.runs``, which is made if it is not there; UserError where nothing can be written to it."""
+    writable(settings.runs)
     app = FastAPI(title="Rung", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings = settings
     app.state.climbs = Climbs(settings.runs.resolve())
