@@ -275,7 +275,7 @@ def test_lines_of_standard_input_are_text(rung: Run, climbed: tuple[Path, Path])
     words = ("predict", climbed[1] / "adaptations" / "majority", "--model", "fake", "--json")
 
     def inputs(stdin: bytes, *more: str) -> list[str]:
-        return [json.loads(line)["input"] for line in rung(*words, *more, stdin=stdin).out.split("\n") if line]
+        return [json.loads(line)["input"] for line in rung(*words, *more, stdin=stdin).out.splitlines()]
 
     assert inputs("\ufeff一\r\n二\x85\u2028三\n".encode()) == ["一", "二\x85\u2028三"]
     assert inputs("你好".encode("gb18030"), "--encoding", "gb18030") == ["你好"]

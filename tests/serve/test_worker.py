@@ -1,9 +1,11 @@
 """The engine's thread outlives who asked."""
 
+import json
 import threading
 
 from rung.engine import fake_model
 from rung.programs.together import Together
+from rung.serve.telling import event
 from rung.serve.worker import Worker
 
 
@@ -19,3 +21,10 @@ def test_an_order_whose_asker_has_left_is_not_carried_out_and_ends_nothing() -> 
     assert worker.order(lambda: 5).result(10) == 5
     assert worker.running and done == []
     worker.stop()
+
+
+def test_an_event_is_one_line_to_every_client() -> None:
+    told = {"text": "一\x85二\u2028三\u2029四\x0b\x0c\x1c\r\n五"}
+    line, *rest = event(told).decode().splitlines()
+    assert rest == [""]
+    assert json.loads(line.removeprefix("data: ")) == told

@@ -135,4 +135,6 @@ def say(language: Language, en: str, zh: str) -> None:
 
 
 def show_json(value: Any, indent: Literal[1] | None = 1) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=indent))
+    """On standard output; what Python's splitlines takes for an end of line is escaped, so that one object is one line."""
+    ends = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=indent).translate(ends))

@@ -101,5 +101,10 @@ class Telling:
         metrics.requests.labels(self.body.model, "chat" if self.chat else "completions").inc()
 
 
+# What many clients (httpx's iter_lines) take for the end of a line, and a JSON string may hold.
+ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
 def event(told: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n\n"
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":")).translate(ENDS)
+    return b"data: " + text.encode(errors="replace") + b"\n\n"
