@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from rung import cli
-from rung.adaptation import hash_of, load
+from rung.adaptation import hash_of, load, save
 from rung.ledger import Ledger
+from rung.types import Adaptation
 
 Run = Callable[..., SimpleNamespace]
 PLAN = "majority,tfidf,zero-shot"
@@ -288,3 +289,11 @@ def test_lines_of_standard_input_are_text(rung: Run, climbed: tuple[Path, Path])
 def test_data_takes_given_splits_alone(rung: Run, climbed: tuple[Path, Path]) -> None:
     assert json.loads(rung("data", "--train", climbed[0], "--json").out)["rows"] == 120
     assert "give a file of examples" in rung("data", "show", "--lang", "en").err
+
+
+def test_nothing_to_measure_is_told_in_the_language_that_is_spoken(rung: Run, tmp_path: Path) -> None:
+    made = Adaptation("nothing", "majority", "extract", "zh", program="majority", parameters={"answer": "{}"})
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": "一", "output": {}}\n', encoding="utf-8")
+    done = rung("evaluate", save(made, tmp_path / "a"), file, "--model", "fake", lang="zh")
+    assert "无可测量（entity-f1：标准答案与回答中都没有可计数的内容）" in done.err

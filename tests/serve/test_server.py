@@ -355,7 +355,7 @@ def test_metrics_and_health(http) -> None:
 
 
 def test_keys_rates_and_sizes() -> None:
-    limits = Limits(keys=("good", "other"), admin_key="boss", body=3000, rate=4, tokens=20)
+    limits = Limits(keys=("good", "other", "密钥"), admin_key="boss", body=3000, rate=4, tokens=20)
     with running(Service(fake_model(), limits=limits)) as url:
         ask = {"model": "fake", "prompt": "x", "max_tokens": 2}
 
@@ -377,6 +377,7 @@ def test_keys_rates_and_sizes() -> None:
         assert refused(answer, 429)["code"] == "rate_limit_exceeded"
         assert 1 <= int(answer.headers["retry-after"]) <= 16
         assert post(key="other").status_code == 200
+        assert post(Authorization="Bearer 密钥".encode()).status_code == 200
 
 
 def test_the_rate_comes_back_with_time() -> None:

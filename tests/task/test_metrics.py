@@ -176,6 +176,7 @@ def test_nothing_to_measure_is_none_and_says_why():
         assert parts(name, [], [], task()) is None
         assert scores(name, [], [], task()) is None
     assert reason_for_none("accuracy", []) == "no examples"
+    assert reason_for_none("accuracy", [], "zh") == "没有样本"
     assert value("entity-f1", ["{}"], ["{}"], task("extract")) is None
     assert "nothing" not in reason_for_none("entity-f1", ["{}"]) and "no target" in reason_for_none("entity-f1", ["{}"])
 

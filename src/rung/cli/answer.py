@@ -95,7 +95,7 @@ def evaluate(
     from rung.evaluate import Marked, bare_task, in_order
     from rung.programs import opened
     from rung.task import load_examples
-    from rung.task.metrics import find_metric
+    from rung.task.metrics import find_metric, reason_for_none
 
     language = speak(lang)
     made, loaded = open_adaptation(adaptation, model, dtype, batch_size, locals())
@@ -122,7 +122,7 @@ def evaluate(
         say(
             language,
             f"{result.metric}: nothing to measure ({result.reason})",
-            f"{result.metric}：无可测量（{result.reason}）",
+            f"{result.metric}：无可测量（{reason_for_none(result.metric, [e.target for e in examples], 'zh')}）",
         )
     else:
         figure = f"{result.value:.3f} [{result.low:.3f}, {result.high:.3f}], n = {result.n}"

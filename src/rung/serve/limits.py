@@ -64,8 +64,8 @@ class Gate:
     def __init__(self, app: Any, service: Gated):
         self.app, self.service = app, service
         self.limits = limits = service.limits
-        self._keys = [_hash(key) for key in limits.keys]
-        self._admin = _hash(limits.admin_key) if limits.admin_key else None
+        self._keys = [_hash(key.encode()) for key in limits.keys]
+        self._admin = _hash(limits.admin_key.encode()) if limits.admin_key else None
         self._rate = Rate(limits.rate) if limits.rate else None
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -190,14 +190,15 @@ def _header(scope: dict[str, Any], name: bytes) -> bytes:
     return next((value for key, value in scope["headers"] if key == name), b"")
 
 
-def _bearer(scope: dict[str, Any]) -> str:
-    kind, _, value = _header(scope, b"authorization").decode("latin-1").partition(" ")
-    return value.strip() if kind.lower() == "bearer" else ""
+def _bearer(scope: dict[str, Any]) -> bytes:
+    """The key as it was sent: one that is not ASCII comes as UTF-8."""
+    kind, _, value = _header(scope, b"authorization").partition(b" ")
+    return value.strip() if kind.lower() == b"bearer" else b""
 
 
-def _hash(key: str) -> bytes:
+def _hash(key: bytes) -> bytes:
     """Keys of any length are compared in the same time, and are not kept."""
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key).digest()
 
 
 def keys_of(given: Sequence[str], environment: str | None) -> tuple[str, ...]:

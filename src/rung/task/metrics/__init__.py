@@ -20,7 +20,7 @@ from rung.task.metrics.classify import ACCURACY, MACRO_F1
 from rung.task.metrics.extract import ENTITY_F1, FIELD_F1, by_field
 from rung.task.metrics.generate import BLEU, CHRF, EXACT_MATCH, ROUGE_L
 from rung.task.metrics.prefer import PREFERENCE
-from rung.types import DataError, Kind, Task
+from rung.types import DataError, Kind, Language, Task
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -75,8 +75,10 @@ def value(metric: str, outputs: Sequence[str], targets: Sequence[str], task: Tas
     return None if math.isnan(figure) else figure
 
 
-def reason_for_none(metric: str, targets: Sequence[str]) -> str:
+def reason_for_none(metric: str, targets: Sequence[str], language: Language = "en") -> str:
     """Why :func:`value` gave None."""
+    if language == "zh":
+        return "没有样本" if not len(targets) else f"{metric}：标准答案与回答中都没有可计数的内容"
     return "no examples" if not len(targets) else f"{metric}: no target and no answer holds anything to count"
 
 
