@@ -97,3 +97,11 @@ def test_mistakes(pairs: list[str], told: Told, en: str, zh: str) -> None:
 def test_a_file_without_a_usable_row_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no usable rows"):
         read_seeds(csv(tmp_path, "only text,"))
+
+
+def test_pairs_are_no_answers_to_write(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"q {i}", "chosen": "a", "rejected": "b"}) + "\n" for i in range(3)))
+    with pytest.raises(DataError, match="--output chosen"):
+        read_seeds(path, (), Told(kind="generate"))
+    assert read_seeds(path, (), Told(kind="generate", output="chosen"))[0].examples[0].target == "a"

@@ -14,7 +14,7 @@ from rung.task.answers import infer_kind, infer_schema
 from rung.task.columns import find_columns
 from rung.task.config import MAX_CHARACTERS
 from rung.task.language import is_chinese, language_of
-from rung.task.load import in_order, nothing
+from rung.task.load import check_pairs, in_order, nothing
 from rung.task.rows import fit, pick, unique
 from rung.task.targets import example, structure
 from rung.task.unsplit import read_rows
@@ -129,6 +129,7 @@ def of_file(path: Path, told: Told) -> tuple[Seeds, list[BadRow]]:
         raise nothing({"train": table}, [*table.bad, *bad])
     kind = told.kind or ("classify" if told.labels else None)
     kind = check_kind(kind or infer_kind(columns, [item.answer for item in picked], table.file)[0])
+    check_pairs(kind, columns)
     fitting, misfits = fit(picked, kind, told.labels if kind == "classify" else ())
     good, dropped = unique(fitting, kind)
     bad = [*table.bad, *bad, *misfits, *dropped]
