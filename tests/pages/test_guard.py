@@ -13,7 +13,7 @@ import pytest
 from rung.pages import Settings, guard
 from rung.pages.guard import COOKIE, HEADERS
 from rung.pages.process import Climbs
-from rung.pages.uploads import clean_name
+from rung.pages.uploads import LONGEST, clean_name
 from rung.types import DataError, UserError
 
 HERE = "http://127.0.0.1:8321"
@@ -207,7 +207,11 @@ def test_more_than_is_allowed_is_refused_whatever_it_claims(
         ("a\0b\n.jsonl", "a_b_.jsonl"),
         (".hidden.csv", "hidden.csv"),
         ("-rf.csv", "rf.csv"),
-        ("long" * 60 + ".json", ("long" * 60)[:75] + ".json"),
+        ("long" * 60 + ".json", ("long" * 60)[: LONGEST - 5] + ".json"),
+        (
+            "客服" * 60 + ".json",
+            ("客服" * 60)[: (LONGEST - 5) // 3] + ".json",
+        ),  # LONGEST counts bytes: a system's limit does
     ],
 )
 def test_names_are_of_letters_and_stay_in_their_folder(given: str, kept: str):
