@@ -4,8 +4,8 @@
     PYTHONPATH=src python bench/skills.py --model runs/stage/model --skills arithmetic,tools --items 500
 
 Items are drawn from the exercise families by keys that are held out (``rung.instruct.mixture.for_exam``) and from the valid and
-dev splits of their sources. Answers are written greedily unless a row says otherwise, and are right only when they are the
-target: no partial marks. Every answer is in ``OUT/answers.jsonl`` as soon as it is known: a killed run goes on when the same
+dev splits of their sources. Answers are written greedily unless a row says otherwise, labels are chosen by their scores, and both are
+right only when they are the target: no partial marks. Every answer is in ``OUT/answers.jsonl`` as soon as it is known: a killed run goes on when the same
 command is given again.
 """
 
@@ -34,7 +34,7 @@ from rung.instruct.exam import Answers, Question, draw_items, question, read, ro
 from rung.instruct.item import Dialogue, Exercise
 from rung.instruct.mixture import family, key
 from rung.instruct.sources import Sources
-from rung.prompts import TEMPLATES
+from rung.prompts import TEMPLATES, answer_text
 from rung.types import Decoding, UserError
 
 UNKNOWN = ("I do not know.", "我不知道。")
@@ -171,12 +171,31 @@ def chosen(name: str, what: str) -> Callable[[Desk], list[Row]]:
     return measured
 
 
-def written(name: str, what: str, chance: float | None = None) -> Callable[[Desk], list[Row]]:
+def written(name: str, what: str) -> Callable[[Desk], list[Row]]:
     """A skill whose answer is written, behind its steps where it has some: exact match."""
 
     def measured(desk: Desk) -> list[Row]:
         found: list[Exercise] = desk.draw(name)
-        return [Row(what, share(desk.exact([question(desk.model, item) for item in found])), chance)]
+        return [Row(what, share(desk.exact([question(desk.model, item) for item in found])))]
+
+    return measured
+
+
+def chosen_behind_steps(name: str, what: str) -> Callable[[Desk], list[Row]]:
+    """A label behind written steps, as the rung that reasons reads it: the steps are written, then the options scored behind them."""
+
+    def measured(desk: Desk) -> list[Row]:
+        found: list[Exercise] = desk.draw(name)
+        asked = [question(desk.model, item) for item in found]
+        said = Decoding(max_tokens=room(desk.model, asked), constrain=False)
+        behind = []
+        for item, q, (text,) in zip(found, asked, desk.answers.write(asked, said), strict=True):
+            assert item.reasoning is not None and q.prompt is not None and q.words is not None
+            asks = q.lesson.removeprefix(item.reasoning.rstrip()).removesuffix(answer_text(q.prompt, q.words, q.target))
+            behind.append(replace(q, text=q.text + text.split(asks.rstrip())[0].rstrip() + asks))
+        labels = desk.answers.choose(behind)
+        marks = np.array([float(label == q.target) for label, q in zip(labels, asked, strict=True)])
+        return [Row(what, share(marks), float(np.mean([1 / len(item.labels) for item in found])))]
 
     return measured
 
@@ -259,7 +278,7 @@ SKILLS: dict[str, Callable[[Desk], list[Row]]] = {
     "arithmetic": arithmetic,
     "tools": tools,
     "checking": chosen("checking", "checking a given answer"),
-    "checking-steps": written("checking-steps", "checking a sum behind written steps", 0.5),
+    "checking-steps": chosen_behind_steps("checking-steps", "checking a sum behind written steps"),
     "checking-reasons": written("checking-reasons", "saying what is wrong, word for word"),
     "routing": chosen("routing", "picking the helper that fits"),
     "programs": programs,
