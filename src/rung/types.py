@@ -64,6 +64,10 @@ class BudgetSpent(UserError):
     """The budget (time, tokens or money) of a climb is spent."""
 
 
+# What Python's splitlines and many clients (httpx's iter_lines) take for the end of a line, and a JSON string may hold: for str.translate.
+JSON_LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+
+
 def digest(*parts: Any) -> str:
     """16 hex digits of SHA-256 over the canonical JSON of ``parts``; equal content, equal digest."""
     text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)

@@ -9,9 +9,10 @@ import torch
 from transformers import LlamaForCausalLM
 
 from rung.engine import Model, install, load_model
-from rung.instruct.card import write_card
+from rung.instruct.card import sets, write_card
 from rung.instruct.sources import Sources
 from rung.instruct.stage import TEXT, Stage, Steps, instruct, make_stream
+from rung.pretrain.lineage import Step
 from rung.pretrain.model import shape
 from rung.pretrain.record import rows_of
 from rung.train import CheckpointMismatch
@@ -161,6 +162,12 @@ def test_the_card_tells_the_way_the_families_and_the_text(texts, tmp_path):
     assert card.startswith("---\nlicense: apache-2.0\n") and "# seedling" in card and "- Note: It was short." in card
     assert "| lessons | 2,048 | 25 % | 0.006 |" in card and "| arithmetic | 1 |" in card
     assert f"{found['all']['bits_per_byte']:.3f}" in card and set(found) == {"shore", "all"}
+
+
+def test_a_mean_of_models_tells_the_families_of_its_last_lessons(tmp_path):
+    lessons = Step("lessons", 1, 0.5, 1e-3, "cosine", 1, 1, 0, "here", {"arithmetic": 2.0}, {"arithmetic": 0.5})
+    mean = Step("average", 0, 0.0, 0.0, "", 0, 0, 0, "here", of={"0": 0.5})
+    assert "| arithmetic | 2 | 0.500 |" in sets([lessons, mean], tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import typer.core
 
 from rung.cli.endpoint import endpoint_of
 from rung.language import language_of, own_language
-from rung.types import DataError, Language, UserError
+from rung.types import JSON_LINE_ENDS, DataError, Language, UserError
 
 app = typer.Typer(
     name="rung", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -135,6 +135,5 @@ def say(language: Language, en: str, zh: str) -> None:
 
 
 def show_json(value: Any, indent: Literal[1] | None = 1) -> None:
-    """On standard output; what Python's splitlines takes for an end of line is escaped, so that one object is one line."""
-    ends = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=indent).translate(ends))
+    """On standard output; other ends of line than its own are escaped, so that one object is one line."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=indent).translate(JSON_LINE_ENDS))

@@ -91,11 +91,11 @@ def data(entries: Sequence[Entry]) -> str:
 
 
 def sets(stages: Sequence[Step], tasks: Path) -> str:
-    """The labelled sets that lessons were made from, with their licences, and the last stage's losses by family."""
+    """The labelled sets that lessons were made from, with their licences, and the losses by family of the last stage that had lessons."""
     names = sorted({name for one in stages for name in one.shares})
     read = sorted({need for name in names for need in family(name).needs if not need.startswith("text:")})
     licensed = [[name, licence_of(tasks / name).replace("|", "\\|")] for name in read]
-    last = stages[-1]
+    last = next((one for one in reversed(stages) if one.shares), stages[-1])  # an average has none
     rows = [
         [name, f"{share:g}", f"{last.losses[name]:.3f}" if name in last.losses else "–"]
         for name, share in last.shares.items()
@@ -106,7 +106,7 @@ def sets(stages: Sequence[Step], tasks: Path) -> str:
             "Labelled sets that lessons were made from (training splits only):\n",
             table(["set", "licence"], licensed),
         ]
-    head = ["family of the last stage", "share", "nats per learned token at the end"]
+    head = ["family of the last stage of lessons", "share", "nats per learned token at the end"]
     rest = (
         f"Everything else is made by hand-written rules, from the texts above, and from {count():,} short texts (reviews, news, titles, "
         "questions, intents) that large language models wrote for it one by one, from no data set; none stands in a public test split.\n"

@@ -53,7 +53,9 @@ def pretrain(texts: Path, out: Path, recipe: Recipe, *, shard: bool = False, say
             tokenizer = make_tokenizer(out, sources, recipe, say)
             stream = make_tokens(out, sources, tokenizer, recipe, say)
             recover(out / "checkpoint")
-        model = make_model(tokenizer, recipe).to(here.device)
+        model = make_model(tokenizer, recipe)
+        if not here.shard:  # else each process takes no more than its part to its device
+            model.to(here.device)
         plan, batches = lay_out(recipe, stream)
         progress = Progress(out, recipe, model, here, say)
         loss = next_token_loss(model, recipe, here.device, here)  # with --shard the parameters are parts from here on

@@ -14,6 +14,7 @@ from rung.serve.asked import Answer, Ended
 from rung.serve.bodies import Common
 from rung.serve.service import Service
 from rung.serve.tokens import Offsets
+from rung.types import JSON_LINE_ENDS
 
 
 class Telling:
@@ -101,10 +102,6 @@ class Telling:
         metrics.requests.labels(self.body.model, "chat" if self.chat else "completions").inc()
 
 
-# What many clients (httpx's iter_lines) take for the end of a line, and a JSON string may hold.
-ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
-
-
 def event(told: dict[str, Any]) -> bytes:
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":")).translate(ENDS)
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":")).translate(JSON_LINE_ENDS)
     return b"data: " + text.encode(errors="replace") + b"\n\n"
