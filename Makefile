@@ -36,7 +36,7 @@ bench: $(VENV)/bench  ## side by side with lm-evaluation-harness, TRL and PEFT
 docs: $(VENV)/docs  ## the documentation as pages, in site/
 	$(BIN)/mkdocs build --strict
 
-sprout: venv  ## make the embedded base model again, stage by stage (some eight hours on two cores; goes on where it was stopped)
+sprout: venv  ## make the embedded base model again, stage by stage (some nine hours on two cores; goes on where it was stopped)
 	$(BIN)/rung pretrain clean ../shared/data/text runs/clean --held-out ../shared/data/tasks --held-out examples
 	$(BIN)/rung pretrain again src/rung/sprout runs/clean ../shared/data/tasks runs/sprout --no-boundaries
 	@echo "the model: $$(ls -d runs/sprout/stage-*/model | tail -1); copy it to src/rung/sprout to embed it"
