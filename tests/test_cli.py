@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -284,6 +285,25 @@ def test_lines_of_standard_input_are_text(rung: Run, climbed: tuple[Path, Path])
     assert wrong.status == 2
     assert "standard input line 1: byte 0xC4 is not utf-8; if the file is gb18030" in wrong.out
     assert "an input is not UTF-8" in rung(*words, "\udcff").out
+
+
+def test_one_answer_is_one_line(rung: Run, tmp_path: Path) -> None:
+    made = Adaptation("two", "majority", "generate", "en", program="majority", parameters={"answer": "first\nsecond"})
+    words = ("predict", save(made, tmp_path / "a"), "--model", "fake")
+    assert rung(*words, "x", "y").out == "first\\nsecond\n" * 2
+    assert rung(*words, "x").out == "first\nsecond\n"
+
+
+def test_a_file_of_inputs_is_read_by_the_columns_of_the_task(rung: Run, tmp_path: Path) -> None:
+    made = Adaptation("one", "majority", "generate", "en", program="majority", parameters={"answer": "a"})
+    folder = save(replace(made, input_columns=("head", "body"), output_column="verdict"), tmp_path / "a")
+    file = tmp_path / "new.csv"
+    file.write_text("text,head,body,verdict\n1,2,3,a\n", encoding="utf-8")
+    found = rung("predict", folder, "--model", "fake", "--file", file, "--json").out
+    assert json.loads(found)["input"] == "head: 2\nbody: 3"
+    assert json.loads(rung("evaluate", folder, file, "--model", "fake", "--json").out)["value"] == 1.0
+    file.write_text("text\n1\n", encoding="utf-8")
+    assert "no column head, body" in rung("predict", folder, "--model", "fake", "--file", file, lang="en").err
 
 
 def test_data_takes_given_splits_alone(rung: Run, climbed: tuple[Path, Path]) -> None:

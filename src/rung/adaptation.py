@@ -43,9 +43,9 @@ def from_dict(body: dict[str, Any], where: str = "adaptation") -> Adaptation:
 
 
 def hash_of(adaptation: Adaptation) -> str:
-    """The digest of everything that decides an answer: not the names, not where the files lie."""
+    """The digest of everything that decides an answer: not the names, nor where the files lie or how their columns are called."""
     body = to_dict(adaptation)
-    for name in ("name", "rung", "adapter"):
+    for name in ("name", "rung", "adapter", "input_columns", "output_column"):
         body.pop(name)
     body["model"] = adaptation.model.sha256 if adaptation.model else None
     return digest(VERSION, body)

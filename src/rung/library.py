@@ -217,7 +217,8 @@ class Answering:
             listed = input.split(",") if isinstance(input, str) else input
             columns = tuple(part.strip() for part in listed if part.strip())
             examples, _ = load_examples(
-                examples, made.kind, labels=made.labels, schema=made.schema, input=columns, output=output
+                examples, made.kind, labels=made.labels, schema=made.schema, input=columns, output=output,
+                usual=made.input_columns, usual_output=made.output_column,
             )  # fmt: skip
         task = bare_task(made, find_metric(metric, made.kind).name)
         return Marked(task, tuple(examples), tuple(self._ask(examples))).result()

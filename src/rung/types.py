@@ -142,6 +142,8 @@ class Task:
     target: float | None = None
     description: str = ""  # the user's own words for the task; part of the instruction when given
     fingerprint: str = ""
+    input_columns: tuple[str, ...] = ()  # of the files it was read from
+    output_column: str = ""
 
     def __repr__(self) -> str:
         goal = "" if self.target is None else f" at least {self.target:g}"
@@ -310,3 +312,5 @@ class Adaptation:
     adapter: str | None = None  # path of the adapter folder, absolute in memory, "adapter" on disk
     adapter_sha256: str = ""
     model: ModelRef | None = None
+    input_columns: tuple[str, ...] = ()  # that an input was made of: what a file is read by when nobody says otherwise
+    output_column: str = ""

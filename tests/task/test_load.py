@@ -120,6 +120,20 @@ def test_examples_of_a_known_structure_keep_its_keys_in_order(write):
     assert [one.target for one in examples] == ['{"b":[],"a":["x"]}', '{"b":[],"a":[]}']
 
 
+def test_a_file_is_read_by_the_columns_of_the_task_where_it_has_them(write):
+    path = write("new.csv", "text,headline,blurb,label,verdict\nskip,a,b,no,yes\n")
+    usual = {"usual": ("headline", "blurb"), "usual_output": "verdict"}
+    examples, _ = load_examples(path, "classify", **usual)
+    assert [(one.input, one.target) for one in examples] == [("headline: a\nblurb: b", "yes")]
+    examples, _ = load_examples(path, "classify", input=("text",), output="label", **usual)
+    assert [(one.input, one.target) for one in examples] == [("skip", "no")]
+    other = write("other.csv", "sentence,label\na,yes\n")
+    assert load_inputs(other, usual=("headline",)) == ([("other.csv:2", "a")], [])
+    with pytest.raises(DataError, match=r"no column headline, blurb.*--input") as caught:
+        load_inputs(other, usual=("headline", "blurb"))
+    assert "headline" in caught.value.zh
+
+
 def test_inputs_alone(write):
     found, bad = load_inputs(write("a.csv", "id,text\n1,hello\n2,\n3,bye\n"))
     assert found == [("a.csv:2", "hello"), ("a.csv:4", "bye")]

@@ -39,7 +39,8 @@ def predict(
     timeout: Timeout = None, attempts: Attempts = None, first_wait: FirstWait = None,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Answer new inputs by an adaptation: one answer a line, or with --json one object a line."""
+    """Answer new inputs by an adaptation: one answer a line (line breaks in one of several as \\n), or with --json one object a line."""
+    from rung.adaptation import load
     from rung.evaluate import in_order
     from rung.programs import as_examples, opened
     from rung.task import load_inputs
@@ -49,7 +50,8 @@ def predict(
         raise DataError("give either texts or --file, not both", zh="文本与 --file 只能给一个")
     if file is not None:
         columns = names_in(input or "")
-        found, bad = load_inputs(file, input=columns, encoding=encoding or "utf-8")
+        usual = load(adaptation).input_columns
+        found, bad = load_inputs(file, input=columns, usual=usual, encoding=encoding or "utf-8")
         wanted = [text for _, text in found]
         for row in bad:
             say(language, f"left out: {row.place}: {row.reason.en}", f"略过：{row.place}：{row.reason.zh}")
@@ -70,7 +72,8 @@ def predict(
                     {**fields, "tokens_in": p.tokens_in, "tokens_out": p.tokens_out, "shown": p.shown}, indent=None
                 )
             else:
-                typer.echo(p.output if p.valid else f"[{'无效' if language == 'zh' else 'not valid'}] {p.text}")
+                shown = p.output if p.valid else f"[{'无效' if language == 'zh' else 'not valid'}] {p.text}"
+                typer.echo(shown if len(wanted) == 1 else "\\n".join(shown.splitlines()))
 
 
 def lines_of(data: bytes, encoding: str) -> list[str]:
@@ -107,6 +110,8 @@ def evaluate(
         schema=made.schema,
         input=columns,
         output=output,
+        usual=made.input_columns,
+        usual_output=made.output_column,
         encoding=encoding or "utf-8",
     )
     with opened(made, loaded) as answer:

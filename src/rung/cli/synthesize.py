@@ -72,7 +72,8 @@ def synthesize(
     )
     how = Filtering(tuple(held_out or ()), names_in(keep or ""))
     made, model, other = (None, None, None) if to_instructions else open_teacher(teacher, writer, given)
-    texts, bad = load_inputs(inputs, input=columns, encoding=code) if inputs else ([], [])
+    usual = made.input_columns if made else ()
+    texts, bad = load_inputs(inputs, input=columns, usual=usual, encoding=code) if inputs else ([], [])
     told = told_by(made, told) if made else told
     known, more = read_seeds(seeds, example or (), told, inputs=[text for _, text in texts])
     for row in (*bad, *more):

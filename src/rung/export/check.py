@@ -68,7 +68,8 @@ def labelled(
 ) -> tuple[Labelled, list[BadRow]]:  # fmt: skip
     """The examples of a file, and its bad rows; ``input``, ``output``: its columns, where their names do not tell."""
     found, bad = load_examples(
-        file, made.kind, labels=made.labels, schema=made.schema, input=input, output=output, encoding=encoding
+        file, made.kind, labels=made.labels, schema=made.schema, input=input, output=output,
+        usual=made.input_columns, usual_output=made.output_column, encoding=encoding,
     )  # fmt: skip
     return Labelled(file.name, found, find_metric(metric, made.kind).name), bad
 

@@ -18,7 +18,8 @@ from rung.adapters.mixed import Mixed
 from rung.engine import Model
 from rung.engine.continuous import Batch
 from rung.engine.jobs import Job, Scoring, Writing
-from rung.programs import PROGRAMS, Answer, check_program
+from rung.programs import PROGRAMS, Answer
+from rung.programs.check import check_adaptation
 from rung.programs.direct import Call, Direct, Found, Score, Steps, Write
 from rung.types import Adaptation, AdaptationError, Example, Prediction
 
@@ -58,7 +59,7 @@ class Together:
                 f"there is an adaptation called {name!r} already; give it another name",
                 zh=f"已有名为 {name!r} 的适配；请另取一个名字",
             )
-        check_program(adaptation)
+        check_adaptation(adaptation)
         if adaptation.program != "direct":
             stack = ExitStack()
             with self.mixed.alone(BASE):

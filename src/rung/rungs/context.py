@@ -142,6 +142,6 @@ class Context:
         made = Adaptation(
             name=f"{self.rung}/{name}", rung=self.rung, kind=task.kind, language=task.language, labels=task.labels,
             schema=task.schema, description=task.description, decoding=self.decoding,
-            model=ModelRef(self.model.name, self.model.sha256),
+            model=ModelRef(self.model.name, self.model.sha256), input_columns=task.input_columns, output_column=task.output_column,
         )  # fmt: skip
         return dataclasses.replace(made, **fields)

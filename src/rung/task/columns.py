@@ -97,6 +97,24 @@ def find_columns(table: Table, input: Sequence[str] = (), output: str | None = N
     return Columns(inputs, answer, bool(entities) or answer.lower() in ENTITIES, *pair, seen=seen if answers else ())
 
 
+def usual_columns(table: Table, input: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
+    """``input`` as the user says, else the ``usual`` columns of an adaptation's task; () where those are to be found by name.
+
+    One column is a text whatever it is called. Of several each name stands in the input, so DataError where one is missing.
+    """
+    if input or not usual or all(name in table.columns for name in usual):
+        return tuple(input or usual)
+    if len(usual) == 1:
+        return ()
+    absent = [name for name in usual if name not in table.columns]
+    raise DataError(
+        f"{table.file} has no column {joined(absent)}, and the inputs of this adaptation are made of {joined(usual)} "
+        f"(found: {joined(table.columns)}). Name the columns so, or type --input COLUMN,COLUMN",
+        zh=f"{table.file} 没有列 {joined(absent)}，而这个适配的输入由 {joined(usual)} 组成（现有的列：{joined(table.columns)}）。"
+        "请把列改成这些名字，或加 --input 列名,列名",
+    )
+
+
 def first(at: dict[str, str], names: Sequence[str]) -> str | None:
     """The column of the first of the names that is there."""
     return next((at[name] for name in names if name in at), None)

@@ -59,7 +59,7 @@ def inspect_task(
     splits, leaked, leaks = remove_leaks(splits)
     bad += leaked
     check(splits, tables, bad, kind, columns)
-    task = make_task(splits, kind, said, source.name)
+    task = make_task(splits, kind, said, source.name, columns)
     rows = sum(len(table.rows) + len(table.bad) for table in tables.values())
     return Inspection(
         task=task,
@@ -182,7 +182,7 @@ def in_order(bad: Sequence[BadRow], tables: Mapping[Split, Table]) -> tuple[BadR
     return tuple(sorted(bad, key=lambda row: (files.index(row.file), row.line)))
 
 
-def make_task(splits: Parts, kind: Kind, said: Settings, name: str) -> Task:
+def make_task(splits: Parts, kind: Kind, said: Settings, name: str, columns: Columns) -> Task:
     """The task out of its splits."""
     metric = find_metric(said.metric, kind).name
     order, schema = structure(splits["train"]) if kind == "extract" else ([], None)
@@ -201,4 +201,6 @@ def make_task(splits: Parts, kind: Kind, said: Settings, name: str) -> Task:
         target=said.target,
         description=said.description,
         fingerprint=digest(kind, *([(one.input, one.target) for one in examples[part]] for part in SPLITS)),
+        input_columns=columns.input,
+        output_column=columns.output,
     )
