@@ -13,6 +13,7 @@ from rung.adaptation import hash_of
 from rung.ladder import LADDER
 from rung.prompts import TEMPLATES
 from rung.rungs import Context, Wave
+from rung.rungs.supervised import Watch, watcher
 from rung.rungs.trained import RECIPES
 from rung.types import Adaptation, Task
 
@@ -136,6 +137,19 @@ def test_majority_ties_go_to_the_first_in_order(propose, orders: SimpleNamespace
 def test_every_recipe_is_a_rung() -> None:
     assert {rung.name for rung in TRAINED} == set(RECIPES)
     assert all(rung.step in (4, 5) and rung.needs > 1 for rung in TRAINED)
+
+
+def test_a_look_at_dev_is_paid_for(
+    propose, orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, model, kept = orders.task(train=16, dev=12), orders.able(), {}
+    watch = watcher(Context(task, model, tmp_path, 0), TEMPLATES["en"]["classify"][0])
+    assert watch is not None
+    assert watch.flops(model) == sum(model.request(d.length, 0, d.reads) for d in watch.documents)
+    assert len(watch.documents) == 12
+    monkeypatch.setattr(Watch, "flops", lambda *_: 1e18)
+    flat(propose(named("lora"), task=task, keep_built=lambda adaptation, built: kept.update({adaptation.name: built})))
+    assert [round(built.cost.build_flops / 1e18) for built in kept.values()] == [built.looks for built in kept.values()]
 
 
 @pytest.mark.parametrize("rung", TRAINED, ids=lambda rung: rung.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,8 +43,23 @@ def taught(context: Context, teacher: Adaptation, prompt: Prompt, examples: Sequ
     return [replace(d, teacher=p.scores) for d, p in zip(own, found, strict=True) if isinstance(d, Choice) and p.scores]
 
 
-def watcher(context: Context, prompt: Prompt) -> Callable[[], float] | None:
-    """The figure on dev that early stopping follows, higher is better; None without a dev split.
+@dataclass(frozen=True)
+class Watch:
+    """A figure on dev, higher is better, and what is read for it."""
+
+    figure: Callable[[], float]
+    documents: Sequence[Document]
+
+    def __call__(self) -> float:
+        return self.figure()
+
+    def flops(self, model: Model) -> float:
+        """Operations of one look, through the model as it is now."""
+        return sum(model.request(d.length, 0, d.reads) for d in self.documents)
+
+
+def watcher(context: Context, prompt: Prompt) -> Watch | None:
+    """The figure on dev that early stopping follows; None without a dev split.
 
     Labels: accuracy, and where that ties the mean log-probability of the right label among the labels. Written
     answers: minus the loss per token, since writing them all would cost more than training.
@@ -52,10 +67,10 @@ def watcher(context: Context, prompt: Prompt) -> Callable[[], float] | None:
     examples = context.task.dev[:WATCHED]
     if not examples:
         return None
-    if context.task.kind == "classify":
-        return lambda: label_figure(context, prompt, examples)
     kept = documents(context, prompt, examples)
-    return lambda: -answer_loss(context.weights, kept)
+    if context.task.kind == "classify":
+        return Watch(lambda: label_figure(context, prompt, examples), kept)
+    return Watch(lambda: -answer_loss(context.weights, kept), kept)
 
 
 def label_figure(context: Context, prompt: Prompt, examples: Sequence[Example]) -> float:

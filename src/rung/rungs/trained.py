@@ -32,10 +32,11 @@ from rung.adapters import (
     attach,
 )
 from rung.documents import Document
+from rung.engine import Model
 from rung.finetune import Hyperparameters, Trained, finetune, training_flops
 from rung.folders import hash_folder, replacing
 from rung.rungs.context import Built, Context, Propose, Wave
-from rung.rungs.supervised import documents, taught, watcher
+from rung.rungs.supervised import WATCHED, Watch, documents, taught, watcher
 from rung.rungs.warm import Start, best_shown, start_of
 from rung.train import TrainingDiverged
 from rung.types import Adaptation, Cost, Prompt
@@ -170,7 +171,8 @@ def estimated(method: str) -> Callable[[Context], Cost]:
         quarters += len(recipe.others) + 1
         share = (quarters + QUARTERS - 1) / QUARTERS  # of whole trainings: the leader goes on from its quarter
         seen = settings.count(len(task.train)) * min(settings.batch, len(task.train))
-        asked = (quarters + 1) * len(task.dev)
+        looks = quarters + QUARTERS - 1
+        asked = (quarters + 1) * len(task.dev) + looks * min(WATCHED, len(task.dev))
         text = context.domain_documents if "domain" in recipe.stages else ()
         before = sum(len(d.segment) for d in text) * each / (sum(len(d.segment) for d in sample) / len(sample))
         return Cost(build_flops=before + share * seen * each + asked * request, flops_per_request=request)
@@ -251,12 +253,15 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
             context.check()
 
         begin = stage(context, method, trial) if trial.begins in STAGES else None
+        watch = watcher(context, trial.prompt)
         found = finetune(
             context.weights, documents(context, trial.prompt, context.task.train), trial.config, settings,
-            general=context.general_documents, begin=begin, evaluate=watcher(context, trial.prompt), folder=folder,
+            general=context.general_documents, begin=begin, evaluate=watch, folder=folder,
             seed=context.seed, on_step=on_step,
             until=None if whole else settings.interval(count),
         )  # fmt: skip
+        if watch is not None:
+            found.cost = looked_at(found, context.weights, watch)
         found.handle.detach()
     candidate = context.adaptation(
         name, prompt=trial.prompt, adapter=str(folder / "adapter"), adapter_sha256=hash_folder(folder / "adapter")
@@ -264,6 +269,13 @@ def train(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole:
     if found is not None:
         context.keep_built(candidate, added(found, before, method, trial))
     return candidate
+
+
+def looked_at(found: Trained, model: Model, watch: Watch) -> Cost:
+    """What the training took with its looks at dev, which are made with the adapter merged."""
+    with found.handle.merged():
+        each = watch.flops(model)
+    return replace(found.cost, build_flops=(found.cost.build_flops or 0.0) + len(found.report.evaluations) * each)
 
 
 def added(found: Trained, before: Built | None, method: str, trial: Trial) -> Built:
