@@ -5,8 +5,8 @@
     PYTHONPATH=src python bench/climbs.py --render-only                # the page again, from the run folders
 
 Each set keeps its own splits, shuffled by the seed and cut to the limits; every rung is climbed; the sealed test is
-scored once, by the climb, for the adaptation it chose. The control without a language model is then scored on the same
-test, for comparison only: nothing is chosen from it. A killed run goes on where it was when the same command is given
+scored once, by the climb, for the adaptation it chose. The control without a language model and LoRA are then scored on
+the same test, for comparison only: nothing is chosen from them. A killed run goes on where it was when the same command is given
 again. The public sets are read in place (``../shared/data/tasks``, or ``$RUNG_SHARED/data/tasks``); most may not be
 redistributed. With the default limits a climb takes some half an hour of one core with sprout.
 """
@@ -40,6 +40,7 @@ from rung.types import DataError, Example, ModelRef, Task, UserError
 REPOSITORY = Path(__file__).parents[1]
 TASKS = Path(os.environ.get("RUNG_SHARED", REPOSITORY.parent / "shared")) / "data" / "tasks"
 SPLITS = ("train", "dev", "test")
+COMPARED = ("tfidf", "lora")  # scored on test besides what the climb chose
 WORDS = ("about", "command", "available")  # settings that only describe
 
 
@@ -104,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def climb(name: str, model: Model, options: argparse.Namespace) -> None:
-    """One climb in ``runs/bench/NAME``, then the control on the test split."""
+    """One climb in ``runs/bench/NAME``, then the rungs of ``COMPARED`` on the test split."""
     folder = options.runs / name
     rows, available = rows_of(name, options)
     given = asdict(settings(name, available, options))
@@ -112,8 +113,8 @@ def climb(name: str, model: Model, options: argparse.Namespace) -> None:
     task = load_task(folder / "data", name=name, target=SETS[name].target)
     with LiveTable("en") as watch:
         result = Climb(task, model, folder, choose(options.rungs), all=True, seed=options.seed, watch=watch).run()
-    if not (folder / "control.json").exists():
-        save(folder / "control.json", control(folder, task, model, result))
+    if not (folder / "compared.json").exists():
+        save(folder / "compared.json", {name: on_test(folder, name, task, model, result) for name in COMPARED})
 
 
 def rows_of(name: str, options: argparse.Namespace) -> tuple[dict[str, list[dict[str, Any]]], dict[str, int]]:
@@ -207,10 +208,10 @@ def machine() -> dict[str, Any]:
     return {"device": device, "threads": torch.get_num_threads(), "python": platform.python_version(), **packages}
 
 
-def control(folder: Path, task: Task, model: Model, result: dict[str, Any]) -> dict[str, Any] | None:
-    """The score of TF-IDF on the test split, after the choice was made; None where it was not climbed or was chosen."""
-    path = folder / "adaptations" / "tfidf"
-    if result["test"] is None or not path.exists() or result["chosen"]["rung"] == "tfidf":
+def on_test(folder: Path, rung: str, task: Task, model: Model, result: dict[str, Any]) -> dict[str, Any] | None:
+    """The score of a rung on the test split, after the choice was made; None where it was not climbed or was chosen."""
+    path = folder / "adaptations" / rung
+    if result["test"] is None or not path.exists() or result["chosen"]["rung"] == rung:
         return None
     examples: tuple[Example, ...] = task.test.open()
     with opened(load(path, ModelRef(model.name, model.sha256)), model) as answer:

@@ -40,7 +40,7 @@ rung's candidates. **Tokens**, **time** (a lone request) and **FLOPs** are those
 **size** is its folder. **Pays** is the number of requests after which the rung has taken fewer operations in all, its building
 included, than the best prompt or in-context rung (the dash: never, or it is one of them). **Forgets** is the rise of the loss on general text, English and
 Chinese, in nats per token, while the adaptation is in use. The **test** split was sealed until the end and scored once, for the chosen adaptation; the
-control was scored on it afterwards, for comparison only. Differences are paired on the same examples.
+control and LoRA were scored on it afterwards, for comparison only. Differences are paired on the same examples.
 """
 
 
@@ -52,7 +52,7 @@ class Run:
     settings: Mapping[str, Any]
     machine: Mapping[str, Any]
     result: Mapping[str, Any]
-    control: Mapping[str, Any] | None  # TF-IDF on test
+    compared: Mapping[str, Any]  # rung -> its score and outputs on test, where it was not chosen
     task: Task  # without examples: what a metric needs to know
     examples: Mapping[str, list[Example]]  # dev, and test where it was opened
     predictions: Mapping[str, Mapping[str, list[Prediction]]]  # split -> adaptation hash -> answers known of it
@@ -71,6 +71,9 @@ class Difference:
     def sure(self, looks: int = 1) -> bool:
         """Whether it is significant, for the best of ``looks`` candidates (Bonferroni); else by the interval."""
         return min(1.0, self.p * looks) < ALPHA if self.p is not None else not self.low <= 0 <= self.high
+
+    def points(self) -> str:
+        return f"{100 * self.value:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
 
     def __str__(self) -> str:
         text = f"{100 * self.value:+.1f} points, 95 % interval [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
@@ -97,8 +100,8 @@ def read(folder: Path) -> Run:
     task = Task(
         about["name"], about["kind"], about["metric"], about["language"], (), (), Sealed(()), tuple(about["labels"])
     )
-    settings, machine, control = (load(folder / f"{name}.json") for name in ("settings", "machine", "control"))
-    return Run(folder, settings, machine, result, control, task, examples, predictions)
+    settings, machine, compared = (load(folder / f"{name}.json") for name in ("settings", "machine", "compared"))
+    return Run(folder, settings, machine, result, compared or {}, task, examples, predictions)
 
 
 def load(path: Path) -> Any:
@@ -203,15 +206,38 @@ def test_sentence(run: Run) -> str:
     text += f"On the sealed test: **{metric} {FIGURES.with_n(test)}**"
     if chosen["rung"] == "tfidf":
         return f"{text}; it is the control itself, no language model is needed."
-    if run.control is None:
+    found = test_difference(run, chosen["rung"], "tfidf")
+    if found is None:
         return f"{text}; the control was not climbed."
-    outputs = run.control["outputs"]
-    control = [Prediction(example.id, outputs[example.id]) for example in run.examples["test"]]
-    best = next(c for c in run.result["candidates"] if (c["rung"], c["name"]) == (chosen["rung"], chosen["candidate"]))
-    found = difference(marked(run, "test", run.predictions["test"][best["hash"]]), marked(run, "test", control))
-    verdict = "no significant difference" if not found.sure() else "better" if found.value > 0 else "**worse**"
-    control_text = f"TF-IDF on the same test {FIGURES.with_n(run.control)}"
-    return f"{text}; {control_text}. Against the control: {verdict} ({found})."
+    control_text = f"TF-IDF on the same test {FIGURES.with_n(run.compared['tfidf'])}"
+    return f"{text}; {control_text}. Against the control: {judged(found)} ({found})."
+
+
+def lora_control_sentence(run: Run) -> str:
+    """LoRA against the control on the sealed test, whichever was chosen."""
+    found = test_difference(run, "lora", "tfidf")
+    return "" if found is None else f"LoRA against TF-IDF on the sealed test: {judged(found)} ({found})."
+
+
+def judged(found: Difference) -> str:
+    return "no significant difference" if not found.sure() else "better" if found.value > 0 else "**worse**"
+
+
+def test_difference(run: Run, a: str, b: str) -> Difference | None:
+    """Rung ``a`` minus rung ``b`` on test; None where one of them was not scored there."""
+    both = [outputs_of(run, rung) for rung in (a, b)]
+    first, second = ([Prediction(e.id, o[e.id]) for e in run.examples["test"]] if o else [] for o in both)
+    return difference(marked(run, "test", first), marked(run, "test", second)) if first and second else None
+
+
+def outputs_of(run: Run, rung: str) -> Mapping[str, str]:
+    """Example id -> answer on test, of the rung that was chosen or of one that was scored besides; empty: neither."""
+    chosen = run.result["chosen"]
+    if chosen and run.result["test"] and chosen["rung"] == rung:
+        names = (rung, chosen["candidate"])
+        best = next(c for c in run.result["candidates"] if (c["rung"], c["name"]) == names)
+        return {p.example_id: p.output for p in run.predictions["test"][best["hash"]]}
+    return (run.compared.get(rung) or {}).get("outputs", {})
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
@@ -220,14 +246,18 @@ def test_sentence(run: Run) -> str:
 def overview(runs: Sequence[Run]) -> str:
     """One row a set: what was chosen, and how it stands on test."""
     head = ["set", "metric", "target", "chosen", "test", "TF-IDF on test"]
-    head += ["zero-shot, dev", "best few-shot, dev", "LoRA, dev"]
+    head += ["LoRA on test", "LoRA minus TF-IDF, points", "zero-shot, dev", "best few-shot, dev", "LoRA, dev"]
     rows = []
     for run in runs:
         chosen, test = run.result["chosen"], run.result["test"]
-        control = test if chosen and chosen["rung"] == "tfidf" else run.control
+        control, lora = (
+            test if chosen and chosen["rung"] == rung else run.compared.get(rung) for rung in ("tfidf", "lora")
+        )
+        apart = test_difference(run, "lora", "tfidf")
         scores = [dev_of(run, names) for names in (("zero-shot",), few_shot_rungs(run), ("lora",))]
         cells = [run.settings["name"], run.result["task"]["metric"], FIGURES.target(run.result["target"])]
-        cells += [chosen["rung"] if chosen else DASH, FIGURES.interval(test), FIGURES.interval(control), *scores]
+        cells += [chosen["rung"] if chosen else DASH, FIGURES.interval(test), FIGURES.interval(control)]
+        cells += [FIGURES.interval(lora), apart.points() if apart else DASH, *scores]
         rows.append(cells)
     return table(head, rows)
 
@@ -264,6 +294,7 @@ def section(run: Run) -> str:
         rungs_table(run),
         test_sentence(run),
         "",
+        *([lora_control_sentence(run), ""] if lora_control_sentence(run) else []),
         shots_sentence(run),
         "",
         in_context_sentence(run),

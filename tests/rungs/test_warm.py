@@ -83,3 +83,30 @@ def test_a_lora_may_begin_where_a_prompt_has_taught_it(
     assert len(begun) == 1 and begun[0]["notes"]["begins"] == "distilled"
     own = sum(c["cost"]["build_flops"] for c in result["candidates"] if c["rung"] == "lora")
     assert result["rungs"][1]["cost"]["build_flops"] > own  # the teaching is paid for
+
+
+def test_with_inputs_enough_one_candidate_has_read_them_first(
+    orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPES["lora"], rates=(1e-3,))
+    monkeypatch.setattr("rung.rungs.trained.RECIPES", {**RECIPES, "lora": recipe})
+    results = {}
+    for least in (16, 17):
+        monkeypatch.setattr("rung.rungs.trained.READ", least)
+        results[least] = orders.climb(tmp_path / str(least), "lora", task=orders.task(train=16, dev=24, test=8))
+    read, plain = ([c for c in results[least]["candidates"] if "-inputs" in c["name"]] for least in (16, 17))
+    assert not plain
+    assert [c["name"].split("/")[1] for c in read][0] == "bare-r32-lr0.001-inputs-quarter"
+    first = read[0]
+    assert first["notes"]["begins"] == "inputs"
+    own = sum(c["cost"]["build_flops"] for c in results[16]["candidates"])
+    assert results[16]["rungs"][0]["cost"]["build_flops"] > own  # the reading is paid for
+    stage = tmp_path / "16" / "candidates" / "lora" / "inputs" / "adapter"
+    assert (stage / "adapter_config.json").exists()
+
+
+def test_the_inputs_are_read_without_prompt_or_answer(context: Context) -> None:
+    read = [context.weights.decode(d.tokens[d.start :]) for d in context.input_documents]
+    assert read[0].startswith(context.task.train[0].input)
+    assert len(read) == 16
+    assert not any(label in text for text in read for label in context.task.labels)

@@ -128,6 +128,11 @@ class Context:
         return text_documents(self.weights, self.domain, min(ROW, self.model.context // 2)) if self.domain else []
 
     @cached_property
+    def input_documents(self) -> list[Document]:
+        """The training inputs as plain texts in rows, without prompt or answer."""
+        return text_documents(self.weights, [e.input for e in self.task.train], min(ROW, self.model.context // 2))
+
+    @cached_property
     def decoding(self) -> Decoding:
         """Room for the longest training answer and a quarter more."""
         if self.task.kind == "classify" or not self.task.train:

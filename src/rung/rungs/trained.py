@@ -3,7 +3,8 @@
 A quarter of the training decides what is trained to its end (successive halving, Jamieson & Talwalkar 2016)::
 
     the bare template at every rate ──────────────────────────────┐
-    ... begun at what the rungs below have found, or at a stage ──┤ a quarter each ── the leader, to its end
+    ... begun at what the rungs below have found, or at a stage ──┤
+    ... begun at the task's own inputs, read as plain text ───────┤ a quarter each ── the leader, to its end
     ... with more of the model trained ───────────────────────────┤
     the best hard prompt in place of the bare template ───────────┘
 
@@ -43,11 +44,14 @@ from rung.types import Adaptation, Cost, Prompt
 
 QUARTERS = 4  # looks at dev while training; the first one decides which candidate goes on
 QUARTER = "-quarter"  # behind the name of what was trained for the first one only
-STAGES = ("domain", "distilled")
+STAGES = ("domain", "inputs", "distilled")
+READ = 500  # training examples from which on their inputs are read as plain text first
+READINGS = 2  # times that is done
 COUNTED = 64  # training examples that an estimate is made from
 
-# Continued pre-training on the user's domain text; context distillation from the best prompt with demonstrations.
-Stage = Literal["domain", "distilled"]
+# Continued pre-training on the user's domain text, or on the task's own inputs (Gururangan et al. 2020, arXiv 2004.10964);
+# context distillation from the best prompt with demonstrations.
+Stage = Literal["domain", "inputs", "distilled"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Recipe:
     seen: int = 5_000  # examples seen, between those: many passes over little data, few over much
     warm: Start | Literal[""] = ""  # tokens where it may begin besides at random
     stages: tuple[Stage, ...] = ()  # what may be trained before, so that it begins there
+    reader: Any = None  # the configuration that reads the training inputs as plain text first; None: that is not tried
     others: tuple[Any, ...] = ()  # configurations that are raced besides, at the better rate
     objective: Literal["answers", "options"] = "options"  # of tasks with labels: see bench/objectives.py
 
@@ -74,10 +79,16 @@ RECIPES: Mapping[str, Recipe] = {
     "p-tuning": Recipe(PTuningConfig(), (1e-2, 3e-2), warm="words"),
     "prefix-tuning": Recipe(PrefixTuningConfig(), (1.5e-3, 3e-3), warm="context"),
     "p-tuning-v2": Recipe(PTuningV2Config(), (1e-1, 2e-1), warm="context"),
-    "adapter": Recipe(BottleneckConfig(), (1e-3, 3e-3), stages=("domain",)),
-    "lora": Recipe(LoraConfig(), (1e-3, 3e-3), stages=("domain",)),
-    "qlora": Recipe(QloraConfig(), (1e-3, 3e-3), stages=("domain",)),
-    "full": Recipe(FullConfig(), (3e-4, 1e-3), stages=("domain",), others=(FullConfig(embeddings=True),)),
+    "adapter": Recipe(BottleneckConfig(), (1e-3, 3e-3), stages=("domain",), reader=BottleneckConfig()),
+    "lora": Recipe(LoraConfig(), (1e-3, 3e-3), stages=("domain",), reader=LoraConfig(rank=32, alpha=64.0)),
+    "qlora": Recipe(QloraConfig(), (1e-3, 3e-3), stages=("domain",), reader=QloraConfig(rank=32, alpha=64.0)),
+    "full": Recipe(
+        FullConfig(),
+        (3e-4, 1e-3),
+        stages=("domain",),
+        reader=FullConfig(embeddings=True),
+        others=(FullConfig(embeddings=True),),
+    ),
 }
 
 
@@ -132,6 +143,8 @@ def trained(method: str) -> Propose:
             size = recipe.config.length
             others.append(Trial(bare, rate, replace(recipe.config, start=start_of(context, recipe.warm, size)), "warm"))
         others += [Trial(bare, rate, recipe.config, stage) for stage in recipe.stages if offered(context, stage)]
+        if reads(context, recipe):
+            others.append(Trial(bare, rate, recipe.reader, "inputs"))
         others += [Trial(bare, rate, config) for config in recipe.others]
         if found != bare:
             others.append(Trial(found, rate, recipe.config))
@@ -168,13 +181,15 @@ def estimated(method: str) -> Callable[[Context], Cost]:
         finally:
             handle.detach()
         quarters = len(recipe.rates) + bool(recipe.warm) + sum(offered(context, at) for at in recipe.stages)
-        quarters += len(recipe.others) + 1
+        quarters += reads(context, recipe) + len(recipe.others) + 1
         share = (quarters + QUARTERS - 1) / QUARTERS  # of whole trainings: the leader goes on from its quarter
         seen = settings.count(len(task.train)) * min(settings.batch, len(task.train))
         looks = quarters + QUARTERS - 1
         asked = (quarters + 1) * len(task.dev) + looks * min(WATCHED, len(task.dev))
-        text = context.domain_documents if "domain" in recipe.stages else ()
-        before = sum(len(d.segment) for d in text) * each / (sum(len(d.segment) for d in sample) / len(sample))
+        text = sum(len(d.segment) for d in context.domain_documents) if "domain" in recipe.stages else 0
+        if reads(context, recipe):
+            text += READINGS * sum(len(d.segment) for d in context.input_documents)
+        before = text * each / (sum(len(d.segment) for d in sample) / len(sample))
         return Cost(build_flops=before + share * seen * each + asked * request, flops_per_request=request)
 
     return estimate
@@ -202,6 +217,11 @@ def offered(context: Context, stage: Stage) -> bool:
     return context.task.kind == "classify" and best_shown(context) is not None
 
 
+def reads(context: Context, recipe: Recipe) -> bool:
+    """Whether the training inputs are read as plain text first: they are many enough."""
+    return recipe.reader is not None and len(context.task.train) >= READ
+
+
 def stage(context: Context, method: str, trial: Trial) -> Path:
     """The adapter that ``trial`` begins with: trained once for a rung, found in the run folder after that.
 
@@ -211,6 +231,9 @@ def stage(context: Context, method: str, trial: Trial) -> Path:
     if (context.rung, name) not in context.built:
         texts: Sequence[Document] = context.domain_documents
         settings = Hyperparameters(learning_rate=trial.rate, epochs=1, general=context.general.share)
+        if trial.begins == "inputs":
+            highest = max(RECIPES[method].rates)
+            texts, settings = context.input_documents, replace(settings, learning_rate=highest, epochs=READINGS)
         if trial.begins == "distilled":
             teacher = best_shown(context)
             assert teacher is not None
