@@ -57,6 +57,20 @@ def test_an_estimate_is_about_what_is_then_measured(orders: SimpleNamespace, tmp
         assert 0.4 < measured / result["estimated"][row["name"]] < 2.5, row["name"]
 
 
+@pytest.mark.parametrize("domain", [(), tuple(f"text {n} " * 9 for n in range(64))], ids=["inputs", "domain"])
+def test_what_is_read_before_the_task_is_in_the_estimate(
+    orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, domain: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("rung.rungs.trained.READ", 17 if domain else 16)
+    monkeypatch.setattr("rung.rungs.trained.READINGS", 60)
+    task = orders.task(train=16, dev=24, test=8)
+    result = orders.climb(tmp_path, "lora", task=task, model=fake_model(), volume=1, domain=domain)
+    (row,), trained = result["rungs"], sum(c["cost"]["build_flops"] for c in result["candidates"])
+    measured = row["cost"]["build_flops"] + row["cost"]["flops_per_request"]
+    assert row["cost"]["build_flops"] > 2 * trained  # nearly all of it is reading
+    assert 0.4 < measured / result["estimated"]["lora"] < 2.5
+
+
 def test_a_run_goes_on_in_the_order_that_it_began_with(
     orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from typing import Any, Literal
 from rung.adapters import (
     BottleneckConfig,
     FullConfig,
+    Handle,
     LoraConfig,
     PrefixTuningConfig,
     PromptTuningConfig,
@@ -173,9 +174,12 @@ def estimated(method: str) -> Callable[[Context], Cost]:
         sample = documents(context, context.templates[0], task.train[:COUNTED])
         settings = recipe.hyperparameters(len(task.train), recipe.rates[0])
         length = sum(d.length for d in sample) // len(sample)
+        before = [(1, context.domain_documents if "domain" in recipe.stages else [])]
+        before += [(READINGS, context.input_documents)] if reads(context, recipe) else []
         handle = attach(model.hf, recipe.config)
         try:
             each = training_flops(model, handle, sample) / len(sample)
+            read = sum(times * text_flops(model, handle, texts) for times, texts in before)
             handle.merge()
             request = model.request(length, 0, sum(d.reads for d in sample) // len(sample))
         finally:
@@ -186,13 +190,16 @@ def estimated(method: str) -> Callable[[Context], Cost]:
         seen = settings.count(len(task.train)) * min(settings.batch, len(task.train))
         looks = quarters + QUARTERS - 1
         asked = (quarters + 1) * len(task.dev) + looks * min(WATCHED, len(task.dev))
-        text = sum(len(d.segment) for d in context.domain_documents) if "domain" in recipe.stages else 0
-        if reads(context, recipe):
-            text += READINGS * sum(len(d.segment) for d in context.input_documents)
-        before = text * each / (sum(len(d.segment) for d in sample) / len(sample))
-        return Cost(build_flops=before + share * seen * each + asked * request, flops_per_request=request)
+        return Cost(build_flops=read + share * seen * each + asked * request, flops_per_request=request)
 
     return estimate
+
+
+def text_flops(model: Model, handle: Handle, texts: Sequence[Document]) -> float:
+    """Operations of a training once over ``texts``, by the tokens of the first ones."""
+    shown = texts[:COUNTED]
+    tokens = sum(len(d.segment) for d in shown)
+    return training_flops(model, handle, shown) * sum(len(d.segment) for d in texts) / tokens if shown else 0.0
 
 
 def attempt(context: Context, method: str, recipe: Recipe, trial: Trial, *, whole: bool) -> Adaptation | None:
