@@ -96,8 +96,8 @@ def test_with_inputs_enough_one_candidate_has_read_them_first(
         results[least] = orders.climb(tmp_path / str(least), "lora", task=orders.task(train=16, dev=24, test=8))
     read, plain = ([c for c in results[least]["candidates"] if "-inputs" in c["name"]] for least in (16, 17))
     assert not plain
-    assert [c["name"].split("/")[1] for c in read][0] == "bare-r32-lr0.001-inputs-quarter"
     first = read[0]
+    assert first["name"] == "lora/bare-r32-lr0.001-inputs-quarter"
     assert first["notes"]["begins"] == "inputs"
     own = sum(c["cost"]["build_flops"] for c in results[16]["candidates"])
     assert results[16]["rungs"][0]["cost"]["build_flops"] > own  # the reading is paid for
