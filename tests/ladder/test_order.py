@@ -57,7 +57,7 @@ def test_an_estimate_is_about_what_is_then_measured(orders: SimpleNamespace, tmp
         assert 0.4 < measured / result["estimated"][row["name"]] < 2.5, row["name"]
 
 
-@pytest.mark.parametrize("domain", [(), tuple(f"text {n} " * 9 for n in range(64))], ids=["inputs", "domain"])
+@pytest.mark.parametrize("domain", [(), tuple(f"text {n} " * 40 for n in range(200))], ids=["inputs", "domain"])
 def test_what_is_read_before_the_task_is_in_the_estimate(
     orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, domain: tuple[str, ...]
 ) -> None:
