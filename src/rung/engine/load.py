@@ -126,18 +126,38 @@ def _read(name: str, folder: Path, dtype: torch.dtype, device: torch.device) -> 
         )
     try:
         with without_bars():
-            config = AutoConfig.from_pretrained(folder)
-            hf = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype, use_safetensors=True)
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (ValueError, OSError, KeyError, RuntimeError) as error:
+            # False: else transformers asks at the terminal whether to run the code that comes with the model.
+            told: dict[str, Any] = {"trust_remote_code": False}
+            config = AutoConfig.from_pretrained(folder, **told)
+            hf, found = AutoModelForCausalLM.from_pretrained(
+                folder, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, **told
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, **told)
+    except Exception as error:  # many kinds: a file cut short, a field that cannot be, a package that is not there
+        reason = str(error) or type(error).__name__
         raise ModelError(
-            f"{name!r} could not be loaded as a causal language model: {error}",
-            zh=f"无法把 {name!r} 作为因果语言模型加载：{error}",
+            f"{name!r} could not be loaded as a causal language model: {reason}",
+            zh=f"无法把 {name!r} 作为因果语言模型加载：{reason}",
         ) from error
+    absent = sorted(found["missing_keys"])
+    if absent:
+        raise ModelError(
+            f"{folder} lacks {len(absent)} of the weights of a {type(hf).__name__}, such as {absent[0]}: transformers would draw "
+            "them at random; copy the whole model again, or give one that was saved as a causal language model",
+            zh=f"{folder} 缺少 {type(hf).__name__} 的 {len(absent)} 个权重，例如 {absent[0]}：transformers 会随机填充它们；"
+            "请重新复制整个模型，或换用保存为因果语言模型的模型",
+        )
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(
             f"{name!r} has no tokenizer.json (a fast tokenizer); convert it with transformers first",
             zh=f"{name!r} 没有 tokenizer.json（fast tokenizer）；请先用 transformers 转换",
+        )
+    known = hf.get_input_embeddings().weight.shape[0]
+    if tokenizer.vocab_size > known:
+        raise ModelError(
+            f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens and the model knows {known}: it belongs to another model; "
+            "copy the tokenizer that came with these weights",
+            zh=f"{folder} 中的分词器有 {tokenizer.vocab_size} 个词元，而模型只有 {known} 个：它属于另一个模型；请换成与权重配套的分词器",
         )
     return hf.to(device=device).eval(), tokenizer
 
@@ -165,8 +185,16 @@ def check(hf: PreTrainedModel, name: str) -> None:
             plain, flat = _both_ways(hf)
         tolerance = (1e-3 if hf.dtype == torch.float32 else 0.2) * max(float(plain.std()), 1e-3)
         reason = None if float((flat - plain).abs().max()) < tolerance else "packed texts give other numbers"
+        finite = bool(plain.isfinite().all())
     except (RuntimeError, ValueError, TypeError, AttributeError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason, finite = str(error).splitlines()[0] if str(error) else type(error).__name__, True
+    if not finite:
+        narrow = hf.dtype != torch.float32
+        hint, hint_zh = (", or type --dtype float32", "，或使用 --dtype float32") if narrow else ("", "")
+        raise ModelError(
+            f"{name!r} answers a plain text with numbers that are none (inf or nan): are its weights broken? Copy it again{hint}",
+            zh=f"{name!r} 对普通文本给出了无穷或非数值：权重是否已损坏？请重新复制模型{hint_zh}",
+        )
     if reason:
         raise ModelError(
             f"{name!r} ({type(hf).__name__}) cannot be used: its attention does not go through transformers' "
