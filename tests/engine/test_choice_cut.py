@@ -7,7 +7,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from rung.engine import Model, install
+from rung.engine import Model, fake_model, install
 from rung.engine.choices import cut_all
 from rung.engine.text import Text
 from rung.types import ModelError
@@ -166,6 +166,19 @@ def test_a_model_without_template_says_so(stories) -> None:
     assert not stories.has_chat_template
     with pytest.raises(ModelError, match="chat template"):
         stories.chat([{"role": "user", "content": "hi"}])
+
+
+def test_a_template_that_refuses_messages_says_so() -> None:
+    """Gemma's template knows no system message, and raises an error of Jinja2's own."""
+    model = fake_model()
+    model.tokenizer.chat_template = (
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
+        "{% endif %}{{ m['content'] }}{% endfor %}"
+    )
+    with pytest.raises(ModelError, match=r"\(system, user\): System role not supported; use prompts in plain") as error:
+        model.chat([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}])
+    assert "plain" in error.value.zh and error.value.zh != str(error.value)
+    assert model.chat([{"role": "user", "content": "hi"}], "so: ") == "hiso: "
 
 
 def test_request_flops_by_hand(fake) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, BloomConfig, GPT2Config, LlamaConfig, LlamaForCausalLM
 
 from rung.engine import Constraint, FakeModel, load_model
@@ -60,6 +61,47 @@ def test_what_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert error.value.zh != str(error.value)
 
 
+def changed(folder: Path, **fields: object) -> Path:
+    """The folder with other fields in its configuration."""
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+    return folder
+
+
+def test_weights_that_are_broken_or_absent_are_refused(tmp_path: Path) -> None:
+    """Of what a file lacks transformers draws random numbers, with no more than a warning."""
+    cut = save(tmp_path / "cut")
+    (cut / "model.safetensors").write_bytes((cut / "model.safetensors").read_bytes()[:-100])
+    name = "model.layers.0.mlp.down_proj.weight"
+    absent, nan = save(tmp_path / "absent"), save(tmp_path / "nan")
+    tensors = load_file(absent / "model.safetensors")
+    save_file({n: t for n, t in tensors.items() if n != name}, absent / "model.safetensors", {"format": "pt"})
+    save_file({**tensors, name: tensors[name] * float("nan")}, nan / "model.safetensors", {"format": "pt"})
+    foreign = save(tmp_path / "foreign")
+    LlamaForCausalLM(
+        LlamaConfig(**{**SMALL, "vocab_size": 100}, num_attention_heads=2, max_position_embeddings=64)
+    ).save_pretrained(foreign)
+    for folder, message in [
+        (cut, "could not be loaded"),
+        (absent, f"lacks 1 of the weights of a LlamaForCausalLM, such as {name}"),
+        (changed(save(tmp_path / "shallow"), num_hidden_layers=2), "lacks 9 of the weights"),
+        (changed(save(tmp_path / "field"), hidden_size="wide"), "could not be loaded"),
+        (changed(save(tmp_path / "packed"), quantization_config={"quant_method": "gptq", "bits": 4}), "could not be"),
+        (nan, "inf or nan"),
+        (foreign, "has 256 tokens and the model knows 100"),
+    ]:
+        with pytest.raises(ModelError, match=message) as error:
+            load_model(str(folder), device="cpu")
+        assert error.value.zh != str(error.value)
+
+
+def test_whether_code_of_a_model_may_run_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question at the terminal"))
+    code = {"AutoConfig": "configuration_mine.Mine", "AutoModelForCausalLM": "modeling_mine.Mine"}
+    with pytest.raises(ModelError, match="contains custom code"):
+        load_model(str(changed(save(tmp_path / "m"), model_type="mine", auto_map=code)), device="cpu")
+
+
 def test_devices_and_dtypes(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="quarter of float32"):
         load_model("fake", dtype="float16", device="cpu")
@@ -87,6 +129,9 @@ def test_the_context_is_the_smallest_of_all_limits(build) -> None:
     stretched = {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 1e4, "original_max_position_embeddings": 16}
     config = LlamaConfig(**SMALL, num_attention_heads=2, max_position_embeddings=64, rope_parameters=stretched)
     assert Trunk(LlamaForCausalLM(config)).context == 16
+    bands = {**stretched, "rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+    config = LlamaConfig(**SMALL, num_attention_heads=2, max_position_embeddings=64, rope_parameters=bands)
+    assert Trunk(LlamaForCausalLM(config)).context == 64  # its frequencies are the same for every text
 
 
 def test_parameters_outside_the_embeddings(build) -> None:

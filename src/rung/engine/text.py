@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
 
 from rung.types import ModelError
@@ -100,13 +101,23 @@ class Text:
         return whole[len(base) :] if whole.startswith(base) else self.decode(ids)
 
     def chat(self, messages: Sequence[dict[str, str]], lead: str = "") -> str:
-        """Messages through the tokenizer's chat template with the assistant's turn opened, then ``lead``."""
+        """Messages through the tokenizer's chat template with the assistant's turn opened, then ``lead``.
+
+        Raises :class:`ModelError` where there is none, or where it will not have these messages: some know no system message.
+        """
         if not self.has_chat_template:
             raise ModelError(
                 "the model's tokenizer has no chat template; use prompts in plain style, or an instruction-tuned model",
                 zh="该模型的分词器没有对话模板；请使用 plain 风格的提示，或换用经过指令微调的模型",
             )
-        rendered = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        try:
+            rendered = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        except TemplateError as error:
+            roles = ", ".join(m["role"] for m in messages)
+            raise ModelError(
+                f"the model's chat template refuses messages of these roles ({roles}): {error}; use prompts in plain style",
+                zh=f"该模型的对话模板不接受这些角色的消息（{roles}）：{error}；请使用 plain 风格的提示",
+            ) from error
         return rendered + lead
 
 

@@ -152,8 +152,9 @@ def _context(hf: PreTrainedModel, asked: int | None) -> int:
     config = hf.config.get_text_config()
     rope = getattr(config, "rope_parameters", None) or {}
     limits = [getattr(config, "max_position_embeddings", None), getattr(config, "sliding_window", None)]
-    # Rotary embeddings that change with the length of a batch would make scores depend on the batch.
-    limits.append(rope.get("original_max_position_embeddings") if rope.get("rope_type") != "default" else None)
+    # Rotary embeddings that change with the length of a batch would make scores depend on the batch; llama3's and yarn's do not.
+    if rope.get("rope_type") in ("dynamic", "longrope"):
+        limits.append(rope.get("original_max_position_embeddings"))
     known = [int(x) for x in limits if x]
     if asked is not None and asked < 2:
         raise ModelError(f"context must be at least 2 tokens, not {asked}", zh=f"context 至少为 2，而不是 {asked}")

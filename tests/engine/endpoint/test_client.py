@@ -197,8 +197,30 @@ def test_an_address_is_a_name_and_a_url(
     assert found.sha256 != replace(found, name="other").sha256
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://x/v1", "http://me:pass@x/v1", "http://x/v1?key=1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000",
+        "ftp://x/v1",
+        "http://me:pass@x/v1",
+        "http://x/v1?key=1",
+        "http://x:one/v1",
+        "http://x:70000",
+        "http://[::1",
+        "http://a b/v1",
+    ],
+)
 def test_a_url_that_is_none_or_holds_a_secret_is_refused(url: str) -> None:
     with pytest.raises(UserError) as error:
         Address.parse("openai:a", url)
     assert "pass" not in str(error.value) or "password" in str(error.value)
+
+
+def test_a_key_that_cannot_be_sent_is_refused_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = Address.parse("openai:a", "http://localhost:8000/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-plain\n")  # as a file gives it
+    assert address.key(None) == "sk-plain"
+    monkeypatch.setenv("OPENAI_API_KEY", "你的密钥")
+    with pytest.raises(UserError, match="OPENAI_API_KEY") as error:
+        address.key(None)
+    assert "你的密钥" not in str(error.value) + error.value.zh

@@ -83,9 +83,16 @@ class Address:
     def key(self, variable: str | None) -> str:
         """The key out of the environment; a placeholder where none is set and none was named.
 
-        Raises UserError where the variable that was named is not set, or OpenAI itself is asked without a key.
+        Raises UserError where the variable that was named is not set, or OpenAI itself is asked without a key, and for a key that
+        no header can hold.
         """
-        found = os.environ.get(variable or KEY, "")
+        found = os.environ.get(variable or KEY, "").strip()
+        if not found.isascii() or not found.isprintable():
+            raise UserError(
+                f"the key in {variable or KEY} has characters that cannot be sent; a key is of plain letters, digits and marks: "
+                "set it again",
+                zh=f"环境变量 {variable or KEY} 中的密钥含有无法发送的字符；密钥只由英文字母、数字和符号组成：请重新设置",
+            )
         if found or (variable is None and self.base_url != PUBLIC):
             return found or "none"
         raise UserError(
@@ -96,8 +103,12 @@ class Address:
 
 def _cleaned(url: str) -> str:
     """The URL without a slash at its end, scheme and host in small letters: one endpoint has one identity."""
-    parts = urlsplit(url)
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url.strip())
+        fits = parts.scheme.lower() in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number up to 65535, a bracket that is not closed
+        fits = False
+    if not fits or len(url.split()) != 1:
         raise UserError(
             f"{_shown(url)!r} is no base URL; they look like http://localhost:8000/v1",
             zh=f"{_shown(url)!r} 不是接口地址；形如 http://localhost:8000/v1",
