@@ -211,6 +211,29 @@ def test_a_file_is_whole_or_what_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "a.json").read_text() == "one" and not (tmp_path / "a.json.new").exists()
 
 
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "model"
+    link.symlink_to(tmp_path / "disk" / "model")  # nothing is there yet
+    for text in ("one", "two", "three"):
+        with replacing(link) as fresh:
+            assert fresh.parent == tmp_path / "disk"  # no rename crosses from one disk to another
+            (fresh / "file").write_text(text)
+        assert link.is_symlink() and (tmp_path / "disk" / "model" / "file").read_text() == text
+        assert [p.name for p in (tmp_path / "disk").iterdir()] == ["model"]
+    (tmp_path / "disk" / "model").rename(tmp_path / "disk" / "model.old")  # a kill between the two renames
+    recover(link)
+    assert (link / "file").read_text() == "three"
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="a file stands there") as caught, replacing(tmp_path / "file"):
+        pass
+    assert "同名文件" in caught.value.zh
+    assert [p.name for p in tmp_path.iterdir()] == ["file"] and (tmp_path / "file").read_text() == "mine"
+
+
 def test_the_folder_one_is_in_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for here in (Path("."), tmp_path):

@@ -26,15 +26,19 @@ LOCKED = (errno.EROFS, errno.EACCES, errno.EPERM)
 def replacing(folder: Path) -> Iterator[Path]:
     """Gives an empty folder to write into; it takes the place of ``folder`` when the block ends without an error.
 
-    Raises :class:`DiskFull` where there is no room for it, UserError for the folder that the process stands in.
+    Of a link it is what the link points to that is replaced, on its own disk. Raises :class:`DiskFull` where there is no room for
+    it, UserError for the folder that the process stands in and for one where a file stands.
     """
-    if folder.resolve() == Path.cwd():
+    place = folder.resolve()
+    if place == Path.cwd():
         raise UserError(
             f"{folder} is the folder that you are in, and would be replaced; type another one",
             zh=f"{folder} 就是当前文件夹，写入会将其替换；请换一个",
         )
-    fresh, old = _fresh(folder), _old(folder)
-    recover(folder)
+    if place.is_file():
+        raise in_the_way(folder)
+    fresh, old = _fresh(place), _old(place)
+    recover(place)
     shutil.rmtree(fresh, ignore_errors=True)
     with room_for(folder):
         try:
@@ -43,9 +47,9 @@ def replacing(folder: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
-    if folder.exists():  # a rename cannot replace a folder that is not empty: move it aside, `recover` knows the name
-        folder.rename(old)
-    fresh.rename(folder)
+    if place.exists():  # a rename cannot replace a folder that is not empty: move it aside, `recover` knows the name
+        place.rename(old)
+    fresh.rename(place)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -55,10 +59,7 @@ def writable(folder: Path) -> Path:
         with room_for(folder):
             folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise UserError(
-            f"{folder} cannot be a folder: a file stands there; type another one",
-            zh=f"{folder} 处已有同名文件，无法建立文件夹：请换一个",
-        ) from None
+        raise in_the_way(folder) from None
     except OSError as error:
         if error.errno not in LOCKED:
             raise
@@ -66,6 +67,13 @@ def writable(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise locked(folder)
     return folder
+
+
+def in_the_way(folder: Path) -> UserError:
+    return UserError(
+        f"{folder} cannot be a folder: a file stands there; type another one",
+        zh=f"{folder} 处已有同名文件，无法建立文件夹：请换一个",
+    )
 
 
 def locked(folder: Path) -> UserError:
@@ -115,11 +123,12 @@ def is_full(error: Exception) -> bool:
 
 def recover(folder: Path) -> None:
     """Puts back what a kill between the two renames of :func:`replacing` left aside; call it before reading."""
-    if _old(folder).exists():
-        if folder.exists():
-            shutil.rmtree(_old(folder))
+    place = folder.resolve()
+    if _old(place).exists():
+        if place.exists():
+            shutil.rmtree(_old(place))
         else:
-            _old(folder).rename(folder)
+            _old(place).rename(place)
 
 
 def hash_folder(folder: Path) -> str:
@@ -130,15 +139,9 @@ def hash_folder(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _fresh(folder: Path) -> Path:
-    return _beside(folder, ".new")
+def _fresh(path: Path) -> Path:
+    return path.parent / f"{path.name}.new"
 
 
 def _old(folder: Path) -> Path:
-    return _beside(folder, ".old")
-
-
-def _beside(folder: Path, ending: str) -> Path:
-    if folder.name in ("", ".."):  # "." has no name of its own
-        folder = folder.resolve()
-    return folder.parent / (folder.name + ending)
+    return folder.parent / f"{folder.name}.old"
