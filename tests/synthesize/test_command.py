@@ -113,6 +113,7 @@ MISTAKES = [
     (("--describe", "x", "--keep", "leek"), "did you mean 'leak'", "是不是 'leak'"),
     (("--describe", "x", "--held-out", "{here}/none"), "no evaluation files", "没有评测文件"),
     (("--teacher", "{teacher}", "--labels", "up,down"), "take a teacher of the same task", "请换用同一任务的教师"),
+    (("--describe", "x", "--kind", "clasify"), "kind: one of classify", "kind 的值 'clasify' 不可用"),
     (("--to-instructions",), "no labelled set to turn", "没有可转换的标注集"),
     (("--to-instructions", "--inputs", "{texts}"), "leave --inputs and --writer out", "请去掉 --inputs 和 --writer"),
     (
@@ -135,3 +136,11 @@ def test_a_mistake_is_one_sentence(
         assert done.status == 2
         assert message in done.err
         assert "Traceback" not in done.err
+
+
+def test_a_file_where_the_folder_would_be_stays_and_is_told(rung: Any, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    for lang, message in (("en", "a file stands there"), ("zh", "已有同名文件")):
+        done = rung(tmp_path / "out", "--example", "a => b", "--teacher", "fake", lang=lang)
+        assert done.status == 2 and message in done.err and "Traceback" not in done.err
+    assert (tmp_path / "out").read_text() == "mine"

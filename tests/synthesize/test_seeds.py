@@ -85,6 +85,14 @@ def test_an_adaptation_says_what_the_user_does_not() -> None:
         (["x => c"], Told(labels=("a", "b")), "the label 'c' of 'x' is not among the labels: a, b", "不在给定的标签里"),
         (["x => a"], Told(kind="classify"), "needs two labels at least, found a", "至少需要两种标签"),
         (["x => {"], Told(kind="extract"), "the answer is no JSON", "答案不是 JSON"),
+        (["x => a"], Told(kind="clasify"), "kind: one of classify, extract", "kind 的值 'clasify' 不可用"),  # type: ignore[arg-type]
+        (
+            ["x => a"],
+            Told(language="fr"),
+            "language: one of zh, en|language: one of en, zh",
+            "language 的值 'fr' 不可用",
+        ),  # type: ignore[arg-type]
+        (["x => a"], Told(labels=("a", "a")), "each label stands once", "每个标签只写一次"),
         ([], Told(kind="prefer"), "preference pairs cannot be synthesized yet", "暂不支持合成偏好对"),
     ],
 )

@@ -53,6 +53,7 @@ def test_a_free_answer_is_the_one_nearest_to_the_others() -> None:
     pairs = (10 / 12, 8 / 12, 0.0)  # F of common subsequences of 4, 5 and 0 of 6 tokens, in some order
     assert agreement == pytest.approx((2 * 4 / 12 + pairs[0] + pairs[2]) / 3)
     assert vote("generate", [said("same"), said("same")], 9) == ("same", 1.0)
+    assert vote("generate", [said("+"), said("+"), said("-")], 9) == ("+", 0.5)  # no word in them, and still the same
     assert vote("generate", [said("cut off here", tokens=9), said("cut off here", tokens=9)], 9) == ("", 0.0)
 
 

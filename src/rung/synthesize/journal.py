@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from rung.folders import room_for, writable
 from rung.synthesize.attempt import Attempt, as_row, of_row
 from rung.types import DataError, UserError
 
@@ -22,7 +23,7 @@ class Journal:
     """``attempts.jsonl`` of a folder: the first line holds the settings, which must be those of this command."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
-        folder.mkdir(parents=True, exist_ok=True)
+        writable(folder)
         self.path = folder / "attempts.jsonl"
         self._lock = FileLock(str(folder / ".lock"))
         try:
@@ -54,7 +55,7 @@ class Journal:
         self._lock.release()
 
     def _append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        with self.path.open("a", encoding="utf-8") as out:
+        with room_for(self.path), self.path.open("a", encoding="utf-8") as out:
             out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             out.flush()
             os.fsync(out.fileno())

@@ -12,7 +12,7 @@ from rung.prompts import Words
 from rung.task import BadRow, canonical, load_task, normalise
 from rung.task.answers import infer_kind, infer_schema
 from rung.task.columns import find_columns
-from rung.task.config import MAX_CHARACTERS
+from rung.task.config import MAX_CHARACTERS, settings
 from rung.task.language import is_chinese, language_of
 from rung.task.load import check_pairs, in_order, nothing
 from rung.task.rows import fit, pick, unique
@@ -69,8 +69,9 @@ def read_seeds(
     """The seeds in a file (as `rung.task` reads it: every row, unsplit; of a folder of splits the train split) and in typed pairs.
 
     ``inputs`` are unlabelled texts, which tell the language where nothing else does. Raises DataError for a file without
-    usable rows, a pair without an arrow, or a task that cannot be told.
+    usable rows, a pair without an arrow, a kind or language that there is not, or a task that cannot be told.
     """
+    settings({"kind": told.kind, "language": told.language, "labels": told.labels}, "the settings", "设置")
     bad: list[BadRow] = []
     if path is not None and (path.is_dir() or path.suffix.lower() in (".yaml", ".yml")):
         known = of_task(path, told)

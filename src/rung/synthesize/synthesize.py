@@ -9,7 +9,6 @@ one that was not.
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from rung.folders import write_whole
 from rung.pretrain.clean.document import Finding
 from rung.pretrain.clean.heldout import held_out_files
 from rung.synthesize.alike import Known
@@ -184,17 +184,10 @@ def check_keep(names: Sequence[str]) -> None:
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """A JSONL file, whole or not at all."""
-    write_text(path, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows))
+    write_whole(path, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows))
 
 
 def write_report(out: Path, found: dict[str, Any]) -> dict[str, Any]:
     """``report.json``."""
-    write_text(out / "report.json", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    write_whole(out / "report.json", json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     return found
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file, whole or not at all."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, path)

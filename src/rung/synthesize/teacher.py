@@ -147,7 +147,8 @@ def vote(kind: Kind, draws: Sequence[Prediction], most: int) -> tuple[str, float
     if not valid:
         return "", 0.0
     if kind == "generate" and len(draws) > 1:
-        near = np.array([[similarity(one, two) for two in valid] for one in valid])
+        # Equal texts are alike even where they have no word, such as "+".
+        near = np.array([[1.0 if one == two else similarity(one, two) for two in valid] for one in valid])
         mean = (near.sum(1) - 1) / (len(draws) - 1)  # itself left out
         best = int(mean.argmax())
         return valid[best], float(mean[best])
