@@ -94,11 +94,14 @@ class SoftHandle(Handle):
             return self.past().detached()
 
     def flops(self, shape: Shape, tokens: int) -> float:
-        """Operations of a training step over ``tokens`` of text beyond those of the base."""
+        """Operations of a training step over ``tokens`` of text beyond those of the base.
+
+        Embeddings go through the frozen layers, whose weights have no gradients: 2 forward, 2 for the activations.
+        """
         size = self.length
-        inside = 0.0 if self.source.deep else shape.forward(size, size * (size + 1) / 2, 0)
-        inside += 2.0 * self.source.network * size
-        return 3 * (inside + shape.forward(0, tokens * size, 0))
+        inside = 0.0 if self.source.deep else 2 * shape.forward(size, 0, 0)
+        pairs = tokens * size + (0.0 if self.source.deep else size * (size + 1) / 2)
+        return inside + 3 * (2.0 * self.source.network * size + shape.forward(0, pairs, 0))
 
     def train(self, training: bool = True) -> None:
         """Dropout of the network that writes the numbers, where it has some."""
