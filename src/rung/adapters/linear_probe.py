@@ -3,6 +3,7 @@
     x̂ = (x - mean) / scale        p(label | x) = softmax(W x̂ + b)
     minimised over W and b:       (1/n) Σ -log p(label_i | x_i) + (l2/2) ‖W‖²
 
+(of two labels with twice that penalty: scikit-learn's is on the one row W_1 - W_0, and ‖W_1 - W_0‖² = 2 ‖W‖²).
 What it reaches says what the model already knows at that layer, in a form that a linear reader can use (Alain & Bengio
 2016, arXiv 1610.01644). It says so only as long as the probe itself has not learned by heart: the control is the same
 probe on shuffled labels, which must stay at chance on fresh data (Hewitt & Liang 2019, arXiv 1909.03368).
