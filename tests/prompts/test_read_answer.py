@@ -110,7 +110,7 @@ def test_json(text, value):
     assert output == (json.dumps(value, ensure_ascii=False, sort_keys=True) if valid else "")
 
 
-@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": Infinity}', '{"a": ' + "9" * 5000 + "}"])
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": Infinity}', '{"a": ' + "9" * 5000 + "}", '{"a": 1e999}'])
 def test_json_numbers_that_are_none(text):
     assert read_answer(TEMPLATES["en"]["extract"][0], "extract", text, Words("en")) == INVALID
 
@@ -156,6 +156,10 @@ def test_reasoning_is_read_behind_the_last_marker():
         (2.5, {"type": "integer"}, False),
         (None, {"type": ["string", "null"]}, True),
         ("c", {"enum": ["a", "b"]}, False),
+        (True, {"enum": [1, 0]}, False),
+        (0, {"const": False}, False),
+        (1.0, {"enum": [1]}, True),
+        ("a", {"type": "text"}, False),
         (1, {"anyOf": [{"type": "string"}, {"const": 1}]}, True),
         ({"a": {"b": 1}}, {"properties": {"a": {"properties": {"b": {"type": "string"}}}}}, False),
         ({"x": 1}, {"additionalProperties": {"type": "integer"}}, True),

@@ -136,7 +136,7 @@ def _json_object(text: str, words: Words) -> tuple[str, bool]:
         value, _ = _DECODER.raw_decode(text, start)
         if not _has_shape(value, words):
             return _UNREADABLE
-        output = json.dumps(value, ensure_ascii=False, sort_keys=True)
+        output = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)  # 1e999 parses as infinity
         output.encode()  # "\ud800" parses, but cannot be written to a file
     except (ValueError, RecursionError):
         return _UNREADABLE

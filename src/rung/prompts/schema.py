@@ -26,12 +26,17 @@ def conforms(value: Any, schema: Mapping[str, Any] | bool) -> bool:
         return schema
     return (
         _has_type(value, schema.get("type"))
-        and ("enum" not in schema or value in schema["enum"])
-        and ("const" not in schema or value == schema["const"])
+        and ("enum" not in schema or any(_equal(value, one) for one in schema["enum"]))
+        and ("const" not in schema or _equal(value, schema["const"]))
         and ("anyOf" not in schema or any(conforms(value, one) for one in schema["anyOf"]))
         and (not isinstance(value, dict) or _object_conforms(value, schema))
         and (not isinstance(value, list) or all(conforms(item, schema.get("items", True)) for item in value))
     )
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    """Equal as JSON has it: for Python true is 1."""
+    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
 
 
 def _has_type(value: Any, names: str | list[str] | None) -> bool:
@@ -43,7 +48,7 @@ def _has_type(value: Any, names: str | list[str] | None) -> bool:
         return names == "boolean"
     if names == "integer" and isinstance(value, float):  # 2.0 is an integer in JSON Schema
         return value.is_integer()
-    return isinstance(value, _TYPES[names])
+    return isinstance(value, _TYPES.get(names, ()))  # nothing is of a type that there is not
 
 
 def _object_conforms(value: dict[str, Any], schema: Mapping[str, Any]) -> bool:
