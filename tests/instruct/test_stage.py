@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaForCausalLM
 
 from rung.engine import Model, install, load_model
 from rung.instruct.card import sets, write_card
+from rung.instruct.mixture import check
 from rung.instruct.sources import Sources
 from rung.instruct.stage import TEXT, Stage, Steps, instruct, make_stream
 from rung.pretrain.lineage import Step
@@ -42,10 +43,10 @@ def texts(tmp_path):
     return folder.parent
 
 
-def tiny() -> Model:
+def tiny(context: int = 1024) -> Model:
     tokenizer = load_model("sprout").tokenizer
     torch.manual_seed(0)
-    hf = LlamaForCausalLM(shape("0.5M", len(tokenizer), 1024, tokenizer.eos_token_id, tokenizer.pad_token_id)).eval()
+    hf = LlamaForCausalLM(shape("0.5M", len(tokenizer), context, tokenizer.eos_token_id, tokenizer.pad_token_id)).eval()
     install(hf)
     return Model(hf, tokenizer, name="tiny", sha256="tiny")
 
@@ -151,6 +152,46 @@ def test_a_step_is_a_function_of_its_number_and_keeps_the_shares(texts, tmp_path
     assert 0.2 < tokens[TEXT] / tokens.total() < 0.3
     assert 0.2 < (tokens["echo"] + tokens["records"]) / tokens.total() < 0.3
     assert 0.6 < tokens["arithmetic"] / tokens["checking"] < 1.7
+
+
+def test_a_context_longer_than_a_step_leaves_room_for_text(texts, tmp_path):
+    stage = replace(STAGE, batch=2048, row=64, text=0.35)
+    steps = Steps(tiny(32_768), Sources(texts, tmp_path), make_stream(tiny(), texts, tmp_path, 0), stage)
+    for step in (1, 3):
+        assert sum(rows.tokens[:, 1:].size for rows in steps(step)) == 2048
+    assert TEXT in {d.source for rows in steps(1) for d in rows.documents}
+
+
+def test_a_model_of_another_build_or_with_too_short_a_context_is_refused(texts, tmp_path):
+    other = tiny()
+    other.hf = GPT2LMHeadModel(GPT2Config(vocab_size=10, n_embd=8, n_layer=1, n_head=1))
+    with pytest.raises(UserError, match="tiny is of the kind gpt2") as caught:
+        instruct(other, texts, tmp_path, tmp_path / "out", STAGE, say=lambda line: None)
+    assert "tiny 属于 gpt2 类" in caught.value.zh and not (tmp_path / "out").exists()
+    lookup = replace(STAGE, shares={"lookup": 1.0})
+    with pytest.raises(UserError, match="no lesson of lookup fits the context of 16 tokens") as caught:
+        instruct(tiny(16), texts, tmp_path, tmp_path / "short", lookup, say=lambda line: None)
+    assert "放得进 16 个词元" in caught.value.zh
+
+
+def test_a_set_without_a_row_is_told_before_anything_is_trained(texts, tmp_path):
+    (tmp_path / "tatoeba").mkdir()
+    (tmp_path / "tatoeba" / "train.jsonl").write_text("")
+    with pytest.raises(
+        DataError, match=r"tatoeba.train\.jsonl has nothing to learn from, and translation reads it"
+    ) as caught:
+        check(Sources(texts, tmp_path), {"translation": 1.0})
+    assert "没有可学的内容" in caught.value.zh
+
+
+@pytest.mark.parametrize(("count", "trained", "asked"), [(4, 4, 0), (10, 9, 1), (25, 23, 2)])
+def test_the_last_tenth_of_a_set_without_dev_is_for_exams(tmp_path, count, trained, asked):
+    (tmp_path / "gsm8k").mkdir()
+    (tmp_path / "gsm8k" / "train.jsonl").write_text("".join(f'{{"input": "{n}"}}\n' for n in range(count)))
+    rows = [
+        [int(row["input"]) for row in Sources(tmp_path, tmp_path, exam=exam).rows("gsm8k")] for exam in (False, True)
+    ]
+    assert (len(rows[0]), len(rows[1])) == (trained, asked) and rows[0] + rows[1] == list(range(count))
 
 
 def test_the_card_tells_the_way_the_families_and_the_text(texts, tmp_path):

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch._inductor.exc import InductorError, InvalidCxxCompiler
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rung.precision import has_fast_bfloat16
 from rung.pretrain import base
 from rung.pretrain.base import Recipe, lay_out, pretrain
 from rung.pretrain.corpus import Rows
+from rung.pretrain.recipe import check
 from rung.pretrain.record import Curve
 from rung.pretrain.tokenizer import load_tokenizer
 from rung.train import CheckpointBroken, CheckpointMismatch
@@ -125,7 +127,15 @@ def test_compiling_is_no_part_of_the_recipe(texts, trained, small, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"size": "3"}, {"context": 512}, {"precision": "float16"}, {"schedule": "linear"}, {"vocabulary": 70_000}],
+    [
+        {"size": "3"},
+        {"context": 512},
+        {"context": 48},
+        {"short": 48},
+        {"precision": "float16"},
+        {"schedule": "linear"},
+        {"vocabulary": 70_000},
+    ],
 )
 def test_an_impossible_recipe_is_refused_before_anything_is_done(texts, small, tmp_path, change):
     with pytest.raises(UserError):
@@ -165,6 +175,36 @@ def test_tokens_that_were_cut_short_are_not_trained_on(texts, trained, small, tm
     with (tmp_path / "run" / "tokens.bin").open("r+b") as file:
         file.truncate(100)
     with pytest.raises(CheckpointBroken, match="delete tokens.json"):
+        pretrain(texts, tmp_path / "run", small, say=quiet)
+
+
+def test_tokens_that_were_deleted_are_told(texts, trained, small, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "run" / "tokens.bin").unlink()
+    with pytest.raises(CheckpointBroken, match="delete tokens.json"):
+        pretrain(texts, tmp_path / "run", small, say=quiet)
+    (tmp_path / "run" / "tokens.json").unlink()
+    assert pretrain(texts, tmp_path / "run", small, say=quiet).exists()
+
+
+def test_rows_that_leave_something_of_a_step_over_are_refused_with_what_fits():
+    with pytest.raises(UserError, match="whole rows of 5,000: type --context 4096") as caught:
+        check(Recipe(context=5000))
+    assert "请写 --context 4096" in caught.value.zh
+
+
+def test_a_machine_without_a_compiler_is_told_what_to_type(texts, small, tmp_path, monkeypatch):
+    def fail(*args, **named):
+        raise InductorError(InvalidCxxCompiler(), None)
+
+    monkeypatch.setattr(base, "train", fail)
+    with pytest.raises(
+        UserError, match=r"does not work here \(No working C\+\+ compiler.*: type --no-compile"
+    ) as caught:
+        pretrain(texts, tmp_path / "run", small, say=quiet)
+    assert "请加 --no-compile" in caught.value.zh
+    monkeypatch.setattr(base, "train", lambda *args, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
         pretrain(texts, tmp_path / "run", small, say=quiet)
 
 

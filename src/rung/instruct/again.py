@@ -44,7 +44,10 @@ def again(
         say(f"stage {number}: {told.stage}, {told.tokens / 1e6:.1f}M tokens")
         schedule = cast(Any, told.schedule)
         if told.stage == "text":
-            recipe = Recipe(size=size, tokens=told.tokens, schedule=schedule, seed=told.seed, boundaries=boundaries)
+            recipe = Recipe(
+                size=size, tokens=told.tokens, batch=told.tokens // told.steps, schedule=schedule, muon=told.rate, seed=told.seed,
+                boundaries=boundaries,
+            )  # fmt: skip
             made.append(pretrain(texts, place, recipe, say=say))
         elif told.stage == "average":
             (later, share), (earlier, _) = sorted(told.of.items(), key=lambda part: -int(part[0]))

@@ -103,7 +103,7 @@ def draw(family: Family, rng: random.Random, sources: Sources) -> Item:
 
 
 def check(sources: Sources, shares: Mapping[str, float]) -> None:
-    """DataError for texts or sets that a family needs and that are not there, before anything is trained.
+    """DataError for texts or sets that a family needs and that are not there or empty, before anything is trained.
 
     It names the families that can be taught without them.
     """
@@ -119,10 +119,12 @@ def check(sources: Sources, shares: Mapping[str, float]) -> None:
         )
     for name in shares:
         for need in family(name).needs:
-            if need.startswith("text:"):
-                sources.passages(need.removeprefix("text:"))
-            else:
-                sources.rows(need)
+            text = need.startswith("text:")
+            if not (sources.passages(need.removeprefix("text:")) if text else sources.rows(need)):
+                raise DataError(
+                    f"{sources.file(need)} has nothing to learn from, and {name} reads it: add rows, or type --families without it",
+                    zh=f"{sources.file(need)} 没有可学的内容，而 {name} 要读它：请补上数据，或在 --families 中去掉它",
+                )
 
 
 def chosen(names: Sequence[str]) -> dict[str, float]:

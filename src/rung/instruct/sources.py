@@ -80,8 +80,8 @@ def _kept(tasks: Path, name: str, exam: bool) -> tuple[dict[str, Any], ...]:
         return _rows(path / "dev.jsonl")
     rows = _rows(_training(tasks, name))
     if not has_dev:
-        held = len(rows) // 10
-        rows = rows[-held:] if exam else rows[:-held]
+        kept = len(rows) - len(rows) // 10
+        rows = rows[kept:] if exam else rows[:kept]
     return rows if exam else clear(rows, tasks)
 
 

@@ -5,7 +5,8 @@
 
 A step is a pure function of the seed and its number, so a run that goes on after a kill repeats nothing. The shapes are fixed so that
 the step can be compiled: text in short rows and in every second step in rows of the whole context, without which a model unlearns to
-read far (docs/LOG.md); lessons in rows of twice the short ones, in every fourth step of the whole context.
+read far (docs/LOG.md); lessons in rows of twice the short ones, in every fourth step of the whole context. Where the context is more
+than half of a step's tokens, half of them stand for it: a longer row would leave no room for text.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -32,7 +32,7 @@ from rung.instruct.page import write_page
 from rung.instruct.rows import Rows, fill
 from rung.instruct.sources import Sources
 from rung.precision import Precision, has_fast_bfloat16
-from rung.pretrain.base import Recipe, make_optimizers
+from rung.pretrain.base import Recipe, compiling, make_optimizers
 from rung.pretrain.corpus import Stream, check_sources, encode, find_sources
 from rung.pretrain.lineage import Step, keep, lineage, machine
 from rung.pretrain.loss import TokenLosses
@@ -76,10 +76,11 @@ def instruct(
 ) -> Path:
     """Train ``model`` in place; returns the Hugging Face folder ``out/model``. Goes on from its last checkpoint.
 
-    Raises DataError for texts or sets that are not there, UserError for a family that does not exist, and
-    CheckpointMismatch where ``out`` was begun with other settings, texts or another tokenizer, or holds something else.
+    Raises DataError for texts or sets that are not there, UserError for a family that does not exist or whose lessons are too long,
+    for a model of another build and where torch.compile does not work, and CheckpointMismatch where ``out`` was begun with other
+    settings, texts or another tokenizer, or holds something else.
     """
-    possible(stage)
+    possible(stage, model)
     sources = Sources(texts, tasks)
     check(sources, stage.shares)
     writable(out)
@@ -113,10 +114,11 @@ def instruct(
 
     model.hf.train()
     recipe = Recipe(muon=stage.rate, adam=stage.rate, weight_decay=stage.weight_decay)
-    report = train(
-        plan, dict(model.hf.named_parameters()), make_optimizers(model.hf, recipe), batches, loss,
-        folder=out, on_step=on_step, identity=digest(model.sha256, asdict(stage)),
-    )  # fmt: skip
+    with compiling():
+        report = train(
+            plan, dict(model.hf.named_parameters()), make_optimizers(model.hf, recipe), batches, loss,
+            folder=out, on_step=on_step, identity=digest(model.sha256, asdict(stage)),
+        )  # fmt: skip
     model.hf.eval()
     told = Step(
         "lessons", report.steps * stage.batch, stage.text, stage.rate, stage.schedule, report.steps, round(report.seconds),
@@ -131,8 +133,18 @@ def instruct(
     return out / "model"
 
 
-def possible(stage: Stage) -> None:
-    """UserError for a schedule that there is not, or for shares of text and echoes that leave no room for lessons."""
+def possible(stage: Stage, model: Model) -> None:
+    """UserError for a schedule that there is not, for shares of text and echoes that leave no room for lessons, and for a model
+    that is not built as Llama is: rows hold several documents, which only rotary positions allow.
+    """
+    rotary = getattr(model.hf.config, "rope_parameters", None)
+    if not (rotary and hasattr(model.hf, "model") and hasattr(model.hf, "lm_head")):
+        raise UserError(
+            f"{model.name} is of the kind {model.hf.config.model_type}, and lessons are for models that are built as Llama, Qwen2 or "
+            "Mistral are: type --model sprout, or climb with --rungs full",
+            zh=f"{model.name} 属于 {model.hf.config.model_type} 类，而练习只用于结构与 Llama、Qwen2、Mistral 相同的模型：请写 --model sprout，"
+            "或用 rung climb 的 --rungs full",
+        )
     if stage.schedule not in get_args(Schedule):
         raise UserError(
             f"no schedule {stage.schedule!r}: type one of {', '.join(get_args(Schedule))}",
@@ -191,6 +203,8 @@ class Steps:
     def __init__(self, model: Model, sources: Sources, stream: Stream, stage: Stage):
         self.model, self.sources, self.stream, self.stage = model, sources, stream, stage
         self.names = sorted(stage.shares)
+        self.weights = [stage.shares[name] / self._length(name) for name in self.names]
+        self.far = min(model.context, max(stage.row, stage.batch // 2))  # of the longest rows
         self.words = stream.tokens[stream.tokens != model.tokenizer.eos_token_id]  # the text without its marks
 
     def __call__(self, step: int) -> list[Rows]:
@@ -203,7 +217,7 @@ class Steps:
 
     def row(self, step: int) -> int:
         """Tokens of a row of plain text in that step."""
-        return self.model.context if step % FAR == FAR - 1 else min(self.stage.row, self.model.context)
+        return self.far if step % FAR == FAR - 1 else min(self.stage.row, self.far)
 
     def count(self, row: int, share: float) -> int:
         """Rows of that length that are this share of a step."""
@@ -211,14 +225,13 @@ class Steps:
 
     def length(self, step: int) -> int:
         """Tokens of a row of lessons in that step."""
-        return self.model.context if step % LONG == LONG - 1 else min(2 * self.stage.row, self.model.context)
+        return self.far if step % LONG == LONG - 1 else min(2 * self.stage.row, self.far)
 
     def lessons(self, step: int) -> Iterator[Lesson]:
         """Lessons without end. A family's share is of the tokens: long ones are drawn more rarely."""
         rng = random.Random(f"{self.stage.seed}:{step}")
-        weights = [self.stage.shares[name] / self._length(name) for name in self.names]
         while True:
-            name = rng.choices(self.names, weights)[0]
+            name = rng.choices(self.names, self.weights)[0]
             found = lesson(self.model, draw(family(name), rng, self.sources), rng)
             if found is not None:
                 yield found
@@ -234,7 +247,7 @@ class Steps:
         """Short rows in which pieces of the text come again, and records of them."""
         rng = random.Random(f"echo {self.stage.seed}:{step}")
         makers = (records, records, echo)
-        short, row = min(self.stage.row, self.model.context), self.row(step)
+        short, row = min(self.stage.row, self.far), self.row(step)
         count = self.count(row, self.stage.echo) * (row // short)
         return [makers[i % 3](rng, self.words, short, self.model.text.prefix) for i in range(count)]
 
@@ -244,10 +257,18 @@ class Steps:
             return self.stage.weight
         return self.stage.label if isinstance(document, Lesson) and document.label else 1.0
 
-    @cache  # noqa: B019 - as long as the steps live
     def _length(self, name: str) -> float:
-        """Mean tokens of a family's lessons, from the same draws every time; lengths spread widely, so not too few."""
+        """Mean tokens of a family's lessons, from the same draws every time; lengths spread widely, so not too few.
+
+        UserError where none fits the context.
+        """
         rng = random.Random(f"length:{name}")
         drawn = [lesson(self.model, draw(family(name), rng, self.sources), rng) for _ in range(48)]
         sizes = [len(d.tokens) for d in drawn if d is not None]
+        if not sizes:
+            raise UserError(
+                f"no lesson of {name} fits the context of {self.model.context} tokens: take a model with a longer one, or type "
+                "--families without it",
+                zh=f"{name} 没有一道练习放得进 {self.model.context} 个词元的上下文：请换用上下文更长的模型，或在 --families 中去掉它",
+            )
         return sum(sizes) / len(sizes)

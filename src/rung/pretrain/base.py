@@ -10,7 +10,8 @@ it are trained without paying for long attention all the way.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from rung.pretrain.recipe import Recipe, check, settled
 from rung.pretrain.record import claim
 from rung.pretrain.tokenizer import END_OF_TEXT, PAD, bytes_per_token, load_tokenizer, train_tokenizer
 from rung.train import CheckpointBroken, Plan, TrainingReport, gathered, train
+from rung.types import UserError
 
 
 def pretrain(texts: Path, out: Path, recipe: Recipe, *, shard: bool = False, say: Say = print) -> Path:
@@ -59,10 +61,11 @@ def pretrain(texts: Path, out: Path, recipe: Recipe, *, shard: bool = False, say
         plan, batches = lay_out(recipe, stream)
         progress = Progress(out, recipe, model, here, say)
         loss = next_token_loss(model, recipe, here.device, here)  # with --shard the parameters are parts from here on
-        report = train(
-            plan, dict(model.named_parameters()), make_optimizers(model, recipe), batches, loss,
-            folder=out, on_step=progress.on_step, identity=identity, writes=here.first,
-        )  # fmt: skip
+        with compiling():
+            report = train(
+                plan, dict(model.named_parameters()), make_optimizers(model, recipe), batches, loss,
+                folder=out, on_step=progress.on_step, identity=identity, writes=here.first,
+            )  # fmt: skip
         weights = gathered(model.state_dict(), keep=here.first)
         if here.first:
             with replacing(out / "model") as fresh, without_bars():
@@ -70,6 +73,23 @@ def pretrain(texts: Path, out: Path, recipe: Recipe, *, shard: bool = False, say
                 keep(fresh, [told(recipe, report)])
             progress.finish(report)
     return out / "model"
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """UserError where torch.compile does not work on this machine: it needs a C++ compiler, which not every one has."""
+    try:
+        yield
+    except RuntimeError as error:
+        from torch._dynamo.exc import BackendCompilerFailed  # with it comes the whole compiler
+
+        if not isinstance(error, BackendCompilerFailed):
+            raise
+        why = str(error.inner_exception).strip().partition("\n")[0]
+        raise UserError(
+            f"torch.compile does not work here ({why}): type --no-compile, or install a C++ compiler such as g++",
+            zh=f"torch.compile 在这台机器上无法使用（{why}）：请加 --no-compile，或安装 g++ 等 C++ 编译器",
+        ) from error
 
 
 def told(recipe: Recipe, report: TrainingReport) -> Step:
@@ -102,12 +122,13 @@ def make_tokens(
         write_whole(out / "tokens.json", json.dumps({"tokens": counts, "bytes_per_token": rates}, indent=1))
         say(f"tokens: {sum(counts.values()):,} {counts}; bytes per token {rates}")
     counts = json.loads((out / "tokens.json").read_text())["tokens"]
-    if (out / "tokens.bin").stat().st_size != 2 * sum(counts.values()):
+    path = out / "tokens.bin"
+    if not path.exists() or path.stat().st_size != 2 * sum(counts.values()):
         raise CheckpointBroken(
-            f"{out / 'tokens.bin'} was changed or cut short since it was written: delete tokens.json there to have it made again",
-            zh=f"{out / 'tokens.bin'} 在写成之后被改动或截断：请删除那里的 tokens.json，它会重新生成",
+            f"{path} was changed, cut short or deleted since it was written: delete tokens.json there to have it made again",
+            zh=f"{path} 在写成之后被改动、截断或删除：请删除那里的 tokens.json，它会重新生成",
         )
-    return Stream(out / "tokens.bin", recipe.seed)
+    return Stream(path, recipe.seed)
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> LlamaForCausalLM:

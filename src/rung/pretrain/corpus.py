@@ -114,8 +114,8 @@ def encode(
     """
     if len(tokenizer) > 1 << 16:
         raise DataError(
-            f"a vocabulary of {len(tokenizer):,} does not fit 16 bits: type --vocabulary 65536 or less",
-            zh=f"词表有 {len(tokenizer):,} 项，超出 16 位：请写 --vocabulary 65536 或更小的数",
+            f"a vocabulary of {len(tokenizer):,} does not fit the 16 bits that texts are kept in: take a model with 65,536 or less",
+            zh=f"词表有 {len(tokenizer):,} 项，超出存放文本所用的 16 位：请换用词表不超过 65,536 项的模型",
         )
     counts: dict[str, int] = {}
     partial = path.with_suffix(".part")

@@ -47,7 +47,7 @@ class Recipe:
 
 
 def check(recipe: Recipe) -> None:
-    """UserError for a recipe that cannot be: no such size, precision or schedule, too large a vocabulary or context."""
+    """UserError for a recipe that cannot be: no such size, precision or schedule, too large a vocabulary, a context that does not fit."""
     shape(recipe.size, recipe.vocabulary, recipe.context, 0, 1)
     for name, named, value, kinds in (
         ("precision", "精度", recipe.precision, get_args(Precision)),
@@ -69,6 +69,13 @@ def check(recipe: Recipe) -> None:
             "type a smaller --context",
             zh=f"上下文 {recipe.context:,} 个词元超过一步所见的 {recipe.batch:,} 个：请减小 --context",
         )
+    for typed, length in (("--context ", recipe.context), ("short=", min(recipe.short, recipe.context))):
+        if recipe.batch % length:  # what is left over would be counted as seen
+            fits = next(n for n in range(length, 0, -1) if recipe.batch % n == 0)
+            raise UserError(
+                f"a step of {recipe.batch:,} tokens cannot be cut into whole rows of {length:,}: type {typed}{fits}",
+                zh=f"一步的 {recipe.batch:,} 个词元无法切成整行，每行 {length:,} 个：请写 {typed}{fits}",
+            )
 
 
 def settled(recipe: Recipe, here: Ranks) -> Recipe:
