@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from rung.engine import Model
+from transformers import OPTConfig, OPTForCausalLM
+
+from rung.engine import Model, install
+from rung.engine.hidden import hidden
+from rung.engine.trunk import Trunk
 from rung.types import ModelError
 
 TEXTS = ["short", "a much longer text than the others 很长", "x", "short"]
@@ -53,3 +57,21 @@ def test_a_layer_that_does_not_exist(fake: Model) -> None:
     with pytest.raises(ModelError, match="needs 9001"):
         fake.hidden(["a" * 9000], [0])
     assert fake.hidden([], [0, 1]).shape == (0, 2, 32)
+
+
+def test_a_last_state_that_is_narrower_is_told() -> None:
+    """OPT-350m projects from 1,024 down to the 512 of its embeddings."""
+    sizes = {
+        "hidden_size": 32,
+        "word_embed_proj_dim": 16,
+        "ffn_dim": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    hf = OPTForCausalLM(
+        OPTConfig(vocab_size=97, max_position_embeddings=64, do_layer_norm_before=False, **sizes)
+    ).eval()
+    install(hf)
+    with pytest.raises(ModelError, match="different widths, {1: 32, -1: 16}"):
+        hidden(Trunk(hf), [[5, 6, 7]], [1, -1], ["mean"])
+    assert hidden(Trunk(hf), [[5, 6, 7]], [0, 1], ["mean"]).shape == (1, 1, 2, 32)

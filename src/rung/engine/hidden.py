@@ -23,7 +23,7 @@ def hidden(trunk: Trunk, texts: Sequence[Sequence[int]], layers: Sequence[int], 
 
     layers: 0 is the embedding, i the state after layer i, negative from the end (-1: the last, behind the final
     norm). pools: the last token's state, or the mean over the text's tokens. Equal texts are computed once.
-    Raises :class:`ModelError` for a layer that does not exist, ``ValueError`` for an unknown pool.
+    Raises :class:`ModelError` for a layer that does not exist or is of another width, ``ValueError`` for an unknown pool.
     """
     for pool in pools:
         if pool not in ("last", "mean"):
@@ -64,6 +64,14 @@ def _forward(
     positions = torch.cat([torch.arange(len(t)) for t in texts]).to(device) + trunk.offset
     trunk.tally(len(tokens), layout.pairs, 0)
     states = run_hidden(trunk.hf, layout, tokens, positions)
+    widths = {layer: states[layer].shape[1] for layer in layers}
+    if set(widths.values()) - {trunk.shape.hidden}:
+        raise ModelError(
+            f"the states of {type(trunk.hf).__name__} are of different widths, {widths} by layer where {trunk.shape.hidden} are "
+            "expected (OPT-350m narrows its last one); take another layer, or another model",
+            zh=f"{type(trunk.hf).__name__} 各层状态的宽度不同：各层为 {widths}，应为 {trunk.shape.hidden}（OPT-350m 的最后一层较窄）；"
+            "请换一层，或换一个模型",
+        )
     pooled = [torch.stack([_pool(states[layer], lengths, pool) for layer in layers], 1) for pool in pools]
     return torch.stack(pooled, 1).cpu().numpy()
 
