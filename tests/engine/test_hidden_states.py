@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from transformers import OPTConfig, OPTForCausalLM
 
 from rung.engine import Model, install
