@@ -20,7 +20,7 @@ from rung.adapters import (
 from rung.adapters.soft import joined, split
 from rung.documents import Document, Microbatch
 from rung.engine import Model
-from rung.engine.fake import fake_model
+from rung.engine.fake import fake_model, tiny_llama
 from rung.engine.flat import forward_flat
 from rung.finetune import Hyperparameters, document_loss, finetune
 from rung.types import AdaptationError, DataError, Decoding, ModelError
@@ -135,6 +135,15 @@ def test_what_is_split_is_joined_again():
     assert past.position == 3 and len(past.keys) == 4 and past.keys[1].shape == (1, 2, 3, 5)
     assert torch.equal(past.keys[1][0, :, 0], numbers[0, 2]) and torch.equal(past.values[1][0, :, 2], numbers[2, 3])
     assert torch.equal(joined(past), numbers)
+
+
+@every_config
+def test_it_is_where_the_model_is(config):
+    """As on a GPU: whatever is made beside the model's own numbers would not go together with them."""
+    hf = tiny_llama().to("meta")
+    handle = attach(hf, config)
+    assert {p.device.type for p in handle.parameters.values()} == {"meta"}
+    assert {x.device.type for x in handle.past().keys} == {"meta"}
 
 
 @every_config

@@ -62,11 +62,14 @@ class SoftHandle(Handle):
     def __init__(self, hf: PreTrainedModel, method: str, source: Soft, config: Any):
         if PREFIX in hf.__dict__:
             refuse_second(hf)
+        source = source.to(
+            hf.device
+        )  # it begins at the model's own numbers: the network that adds to them has to be there too
         with torch.no_grad():
             self.length = self.position = source.numbers().shape[0]
         check_room(hf, self.length)
         super().__init__(hf)
-        self.method, self.source, self.config = method, source.to(hf.device), config
+        self.method, self.source, self.config = method, source, config
         self._served: Past | None = None
         hf.__dict__[PREFIX] = self
 
