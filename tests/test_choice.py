@@ -181,6 +181,17 @@ def test_the_student_comes_to_the_teachers_distribution(model):
     assert trained.cost.labels == 0
 
 
+def test_a_teacher_who_said_nothing_is_told(model):
+    """Of a choice without a teacher's word the loss is 0, whatever the weights: nothing would be learned."""
+    made = make([5, 6])
+    settings = replace(QUICK, objective="teacher")
+    with pytest.raises(DataError, match="1 of 2 choices have none, such as c1") as error:
+        finetune(model, [made[0], replace(made[1], teacher=())], LoraConfig(rank=2), settings)
+    assert error.value.zh != str(error.value)
+    with pytest.raises(ValueError, match="c0: a teacher's word on 2 of 5 options"):
+        replace(made[0], teacher=(0.0, -1.0))
+
+
 @pytest.mark.parametrize("budget", [6, 40])
 def test_result_does_not_depend_on_the_split(model, budget):
     results = []

@@ -22,6 +22,7 @@ from rung.engine.flat import run
 from rung.engine.layout import Past, Segment
 from rung.engine.score import Item, Tree, grow
 from rung.objectives import distill, option_logprobs, options
+from rung.types import DataError
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Choice(Document):
 
     options: tuple[tuple[int, ...], ...] = field(kw_only=True)
     teacher: tuple[float, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.teacher and len(self.teacher) != len(self.options):
+            raise ValueError(f"{self.source}: a teacher's word on {len(self.teacher)} of {len(self.options)} options")
 
     @property
     def right(self) -> int:
@@ -103,6 +108,18 @@ def choices(
         tokens = (*cut.context, *own[list(texts).index(answer)])
         made.append(Choice(tokens, len(cut.context), place, options=own, teacher=tuple(logs)))
     return made
+
+
+def check_taught(documents: Sequence[Document]) -> None:
+    """Raises :class:`DataError` for choices without a teacher's word: the objective "teacher" would learn nothing from them."""
+    silent = [d.source for d in documents if isinstance(d, Choice) and not d.teacher]
+    if silent:
+        raise DataError(
+            f"the objective 'teacher' needs a teacher's log-probabilities, and {len(silent)} of {len(documents)} choices have none, "
+            f"such as {silent[0]}: give choices(..., teacher=...), or take the objective 'options'",
+            zh=f"目标 'teacher' 需要教师给出的对数概率，而 {len(documents)} 条选择中有 {len(silent)} 条没有，例如 {silent[0]}："
+            "请给出 choices(..., teacher=...)，或改用目标 'options'",
+        )
 
 
 # What is wanted of choices: summed losses out of log-probabilities [n, k], the right ones [n] and the teacher's [n, k].

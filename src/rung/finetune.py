@@ -23,7 +23,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from rung.adapters import Handle, LoraConfig, attach, attach_folder, save
 from rung.adapters.values import COUNTS, SHARE, check_values, is_count, is_number, is_share
 from rung.attend import TrainingLayout
-from rung.choice import Choice, choice_loss, plain
+from rung.choice import Choice, check_taught, choice_loss, plain
 from rung.documents import Batches, Document, Microbatch, Mixed, check
 from rung.engine import Model
 from rung.engine.attention import NAME as FLAT
@@ -127,7 +127,7 @@ def finetune(
     the last one), and the adapter goes to ``folder/adapter`` at the end. on_step, until: see :func:`rung.train.train`.
     Where ``model.hf.activation_checkpointing_enable()`` was called, the blocks' activations are computed again in the backward
     pass and not kept: a tenth of the memory for them, for up to half the time more.
-    Raises :class:`rung.types.DataError` for documents that do not fit the context, and
+    Raises :class:`rung.types.DataError` for documents that do not fit the context or lack their teacher's word, and
     :class:`rung.train.TrainingDiverged`, which knows what was spent; the model is then as it was before.
     """
     attention = model.hf.config.get_text_config()._attn_implementation
@@ -135,6 +135,8 @@ def finetune(
     settings, folder = hyperparameters, None if folder is None else Path(folder)
     if settings.objective == "answers":
         documents = [plain(d) for d in documents]
+    if settings.objective == "teacher":
+        check_taught(documents)
     general = general if settings.general else ()
     batches = lay_out(model, documents, general, settings, seed)
     steps = settings.count(len(documents))
