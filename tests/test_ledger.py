@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rung.ledger import Ledger
-from rung.types import DataError, Example, Prediction
+from rung.types import DataError, Example, Prediction, UserError
 
 EXAMPLES = [Example(f"id{i}", f"text {i}", "good", f"a.csv:{i}") for i in range(6)]
 FULL = Prediction("id0", "good", "good.", True, (-0.1, -2.5), 40, 3, 2, 1.5e9, 0.02, ("shown one", "示例二"))
@@ -120,3 +120,20 @@ def test_one_reads_while_another_writes(ledger: Ledger, path: Path) -> None:
         assert reader.get("half") is None
         reader.close()
     assert ledger.get("half") == "written"
+
+
+def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"something else, and long enough to be looked at" * 9)
+    with pytest.raises(DataError, match="is no ledger, or was damaged") as caught:
+        Ledger(tmp_path / "ledger.sqlite")
+    assert "不是账本，或已损坏" in caught.value.zh
+    with pytest.raises(UserError, match="a file stands there"):
+        Ledger(tmp_path / "ledger.sqlite" / "ledger.sqlite")
+
+
+def test_a_folder_that_is_read_only_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "rung.folders.os.access", lambda path, mode: False
+    )  # root may write wherever the disk is not read-only
+    with pytest.raises(UserError, match="nothing may be written to"):
+        Ledger(tmp_path / "ledger.sqlite")

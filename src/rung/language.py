@@ -10,7 +10,7 @@ from rung.types import Language
 
 def own_language() -> Language:
     """The language of messages and reports where none is asked for: RUNG_LANG, else the locale's."""
-    places = (os.environ.get(name) for name in ("RUNG_LANG", "LC_ALL", "LANG"))
+    places = (os.environ.get(name) for name in ("RUNG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"))
     return language_of(next(filter(None, places), None) or locale.getlocale()[0] or "en")
 
 

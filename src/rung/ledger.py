@@ -20,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rung.folders import room_for
+from rung.folders import room_for, writable
 from rung.types import DataError, Example, Prediction
 
 SCHEMA = """
@@ -45,16 +45,29 @@ CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, at REAL NOT NULL,
 
 
 class Ledger:
-    """Reads and writes one ``ledger.sqlite``. ``weights`` and ``dtype`` name the base model in every key."""
+    """Reads and writes one ``ledger.sqlite``. ``weights`` and ``dtype`` name the base model in every key.
+
+    UserError for a folder that nothing may be written to, which readers too must, DataError for a file that is no ledger.
+    """
 
     def __init__(self, path: Path, *, weights: str = "", dtype: str = ""):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        writable(path.parent)
         self.path, self.weights, self.dtype = path, weights, dtype
         self.db = sqlite3.connect(path, timeout=30, check_same_thread=False)
         self._lock = threading.RLock()  # answers of an endpoint come in on a thread of their own
-        self.db.execute("PRAGMA journal_mode=WAL")  # a reader (report, page) never blocks the climb
-        self.db.execute("PRAGMA synchronous=NORMAL")  # safe against a killed process
-        self.db.executescript(SCHEMA)
+        try:
+            with room_for(path):
+                self.db.execute("PRAGMA journal_mode=WAL")  # a reader (report, page) never blocks the climb
+                self.db.execute("PRAGMA synchronous=NORMAL")  # safe against a killed process
+                self.db.executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self.db.close()
+            if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise
+            raise DataError(
+                f"{path} is no ledger, or was damaged ({error}): type another run folder, or climb anew in one",
+                zh=f"{path} 不是账本，或已损坏（{error}）：请换一个运行文件夹，或在新的文件夹里重新攀登",
+            ) from None
         if not weights:  # a reader: take the model from the run itself
             self.weights, self.dtype = self.get("weights") or "", self.get("dtype") or ""
 

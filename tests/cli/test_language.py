@@ -15,7 +15,7 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """The sentence that ends ``rung data missing.csv`` with these options and this environment."""
 
     def told(*options: str, **environment: str) -> str:
-        for name in ("RUNG_LANG", "LC_ALL", "LANG"):
+        for name in ("RUNG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
             monkeypatch.delenv(name, raising=False)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
@@ -36,6 +36,8 @@ def test_the_option_wins_then_the_variable_then_the_locale(told) -> None:
     assert told(RUNG_LANG="en", LC_ALL="zh_CN.UTF-8") == english
     assert told(LC_ALL="zh_CN.UTF-8", LANG="en_US.UTF-8") == chinese
     assert told(LANG="zh_TW.UTF-8") == chinese
+    assert told(LC_MESSAGES="C", LANG="zh_CN.UTF-8") == english  # Chinese dates and sums, but English messages
+    assert told(LC_ALL="zh_CN.UTF-8", LC_MESSAGES="C") == chinese
     assert told(LANG="C.UTF-8") == english
 
 

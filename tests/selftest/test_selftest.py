@@ -10,6 +10,7 @@ from rung.selftest import KINDS, Problem, Trial, figures
 from rung.selftest.base import COURSE, base_model, episode, most
 from rung.selftest.codes import NAMES, STRINGS, SYMBOLS, Cipher, described, known
 from rung.selftest.trial import RIGHT, RUNGS, trial
+from rung.types import UserError
 
 
 def test_a_cipher_is_a_permutation_and_may_turn_the_string_round():
@@ -93,6 +94,12 @@ def test_figures_count_right_stops_and_false_claims():
 
 
 @pytest.mark.slow
+def test_a_file_where_the_folder_would_be_is_told(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="a file stands there"):
+        base_model(tmp_path / "file")
+
+
 def test_a_model_that_knows_nothing_claims_nothing(tmp_path):
     from rung.engine import load_model
 

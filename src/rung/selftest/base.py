@@ -17,7 +17,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from rung.documents import Microbatch, pack
 from rung.engine import Model, load_model, without_bars
 from rung.finetune import document_loss
-from rung.folders import replacing
+from rung.folders import replacing, writable
 from rung.instruct.item import Exercise
 from rung.instruct.lesson import Lesson, lesson
 from rung.pretrain.base import Recipe, make_optimizers
@@ -39,8 +39,11 @@ NAMED = 0.3  # share of the episodes that say which cipher it is
 
 
 def base_model(folder: Path, *, course: Course = COURSE, say: Callable[[str], None] = print) -> Model:
-    """The model in ``folder``, trained (some ten minutes of one core) if it is not there; goes on from its last checkpoint."""
-    if not (folder / "model" / "config.json").exists():
+    """The model in ``folder``, trained (some ten minutes of one core) if it is not there; goes on from its last checkpoint.
+
+    UserError where ``folder`` cannot be one or nothing may be written there.
+    """
+    if not (writable(folder) / "model" / "config.json").exists():
         teach(folder, course, say)
     return load_model(str(folder / "model"))
 
