@@ -59,6 +59,7 @@ def test_what_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(ModelError, match=message) as error:
             load_model(name, device="cpu")
         assert error.value.zh != str(error.value)
+        assert ("HF_HUB_OFFLINE" in error.value.zh) == ("HF_HUB_OFFLINE" in str(error.value))
 
 
 def changed(folder: Path, **fields: object) -> Path:

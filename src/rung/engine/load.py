@@ -109,11 +109,13 @@ def _download(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(FILES), local_files_only=offline))
     except Exception as error:  # the hub client raises many kinds (network, login, name); all mean: not here
-        hint = "unset HF_HUB_OFFLINE" if offline else "check the name, the network and `hf auth login`"
+        hint, hint_zh = "check the name, the network and `hf auth login`", "请检查名称、网络和 `hf auth login`"
+        if offline:
+            hint, hint_zh = "unset HF_HUB_OFFLINE", "请取消设置 HF_HUB_OFFLINE"
         raise ModelError(
             f"the model {name!r} is neither a folder nor could it be fetched from the hub "
             f"({type(error).__name__}); {hint}, or give a folder",
-            zh=f"{name!r} 不是文件夹，也无法从 hub 取得（{type(error).__name__}）；请检查名称和网络，或指定文件夹",
+            zh=f"{name!r} 不是文件夹，也无法从 hub 取得（{type(error).__name__}）；{hint_zh}，或指定文件夹",
         ) from error
 
 
