@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -82,11 +83,12 @@ def _pair(sheets: dict[str, Sheet], a: str, b: str, split: str, rater: str) -> P
 
 
 def _since(shown: str) -> float:
-    """Seconds since the page was made."""
+    """Seconds since the page was made; 0 where that is not told as a number."""
     try:
-        return time.time() - float(shown)
+        seconds = time.time() - float(shown)
     except ValueError:
         return 0.0
+    return seconds if math.isfinite(seconds) else 0.0
 
 
 def _lines(run: Run, rows: list[dict[str, Any]], what: str) -> Response:
