@@ -299,3 +299,18 @@ def test_a_model_behind_an_endpoint_judges_and_is_paid_once(rung: Rung, run: Pat
         assert paid >= 12
         assert json.loads(rung(*words).out) == told
         assert len(asked) == paid
+
+
+def test_a_file_of_preferences_that_cannot_be_is_told_before_anything_is_judged(
+    rung: Rung, run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for path, en, zh in (
+        (tmp_path, "is a folder", "是文件夹"),
+        (tmp_path / "file" / "p", "a file stands there", "已有同名文件"),
+    ):
+        for lang, message in (("en", en), ("zh", zh)):
+            done = rung(run, *PAIR, "--preferences", path, rule=first, lang=lang)
+            assert done.status == 2 and message in done.err and not (run / "judgements.jsonl").exists()
+    assert rung(run, *PAIR, "--preferences", tmp_path / "new" / "p.jsonl", rule=first).status == 0
+    assert (tmp_path / "new" / "p.jsonl").is_file()

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from rung.cli.endpoint import ApiKeyEnv, Attempts, BaseUrl, Concurrency, Context, FirstWait, Timeout, endpoint_of
 from rung.cli.options import BatchSize, Dtype, Json, Lang, app, open_adaptation, open_model, say, show_json, speak
+from rung.folders import writable
 from rung.types import Adaptation, DataError, Language, UserError
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def judge(
     from rung.report.judging import account, sentences
 
     given, language = locals(), speak(lang)
+    if preferences is not None:
+        check_file(preferences)
     sheet = answers_of(run, a, b, split)
     rated = kept.people(kept.read_ratings(run), sheet.hashes[a], sheet.hashes[b], split)
     pairs = kept.contests(sheet, a, b, rated)[:limit]
@@ -91,6 +94,16 @@ def judge(
         })  # fmt: skip
     else:
         show(told, a, b, made.name, language)
+
+
+def check_file(path: Path) -> None:
+    """Make the folder that ``path`` will stand in; UserError where no file can be there: told before anything is judged."""
+    writable(path.parent)
+    if path.is_dir():
+        raise UserError(
+            f"{path} is a folder: type --preferences with the name of a file",
+            zh=f"{path} 是文件夹：请在 --preferences 后写文件名",
+        )
 
 
 def answers_of(run: Path, a: str, b: str, split: str) -> Sheet:
