@@ -111,6 +111,12 @@ def test_a_folder_of_other_settings_or_of_another_command_is_refused(ship: Simpl
     (tmp_path / "own" / "thesis.txt").write_text("mine")
     with pytest.raises(DataError, match="was not made by `rung data synthesize`"):
         ship.run(tmp_path / "own")
+    for mine in ("notes of mine\n", "half a line", '{"number": 1}\n'):
+        (tmp_path / "other").mkdir(exist_ok=True)
+        (tmp_path / "other" / "attempts.jsonl").write_text(mine)
+        with pytest.raises(DataError, match="was not made by `rung data synthesize`"):
+            ship.run(tmp_path / "other")
+        assert (tmp_path / "other" / "attempts.jsonl").read_text() == mine
     with FileLock(str(tmp_path / "out" / ".lock")), pytest.raises(UserError, match="another process"):
         ship.run(tmp_path / "out", n=2)
 

@@ -18,6 +18,8 @@ from rung.folders import room_for, writable
 from rung.synthesize.attempt import Attempt, as_row, of_row
 from rung.types import DataError, UserError
 
+BEGIN = b'{"settings": '  # of every journal
+
 
 class Journal:
     """``attempts.jsonl`` of a folder: the first line holds the settings, which must be those of this command."""
@@ -37,11 +39,7 @@ class Journal:
         if self.path.exists():
             self._recover(settings)
         elif any(p.name != ".lock" for p in folder.iterdir()):
-            self.close()
-            raise DataError(
-                f"{folder} is there and was not made by `rung data synthesize`: type another folder",
-                zh=f"{folder} 已存在，且不是 rung data synthesize 生成的：请换一个文件夹",
-            )
+            raise self._foreign()
         else:
             self._append([{"settings": settings}])
 
@@ -60,9 +58,20 @@ class Journal:
             out.flush()
             os.fsync(out.fileno())
 
+    def _foreign(self) -> DataError:
+        """The error for a folder that is somebody else's, which is let go."""
+        self.close()
+        folder = self.path.parent
+        return DataError(
+            f"{folder} is there and was not made by `rung data synthesize`: type another folder",
+            zh=f"{folder} 已存在，且不是 rung data synthesize 生成的：请换一个文件夹",
+        )
+
     def _recover(self, settings: Mapping[str, Any]) -> None:
-        """Read what is whole, and cut off the rest."""
+        """Read what is whole, and cut off the rest; DataError for a file of the same name that is no journal."""
         raw, end = self.path.read_bytes(), 0
+        if not (raw.startswith(BEGIN) or BEGIN.startswith(raw)):  # a kill may have cut it short
+            raise self._foreign()
         lines = raw.split(b"\n")[:-1]  # behind the last line end stands nothing, or half a line
         found: dict[str, Any] = {}
         waiting: list[Attempt] = []
