@@ -85,6 +85,9 @@ def test_an_adaptation_says_what_the_user_does_not() -> None:
         (["x => c"], Told(labels=("a", "b")), "the label 'c' of 'x' is not among the labels: a, b", "不在给定的标签里"),
         (["x => a"], Told(kind="classify"), "needs two labels at least, found a", "至少需要两种标签"),
         (["x => {"], Told(kind="extract"), "the answer is no JSON", "答案不是 JSON"),
+        (['x => {"a": NaN}'], Told(kind="extract"), r"no JSON \(NaN is not a JSON value", "NaN 不是 JSON 的值"),
+        (['x => {"a": "\\ud83d"}'], Told(kind="extract"), "half of a surrogate pair", "只有半个代理对"),
+        (['x => {"a": 1, "a": 2}'], Told(kind="extract"), "stands more than once", "重复出现"),
         (["x => a"], Told(kind="clasify"), "kind: one of classify, extract", "kind 的值 'clasify' 不可用"),  # type: ignore[arg-type]
         (
             ["x => a"],

@@ -13,8 +13,10 @@ from rung.task import BadRow, canonical, load_task, normalise
 from rung.task.answers import infer_kind, infer_schema
 from rung.task.columns import find_columns
 from rung.task.config import MAX_CHARACTERS, settings
+from rung.task.jsonlines import DECODER, Broken, encodable
 from rung.task.language import is_chinese, language_of
 from rung.task.load import check_pairs, in_order, nothing
+from rung.task.notes import Note
 from rung.task.rows import fit, pick, unique
 from rung.task.targets import example, structure
 from rung.task.unsplit import read_rows
@@ -182,10 +184,14 @@ def read_pair(text: str, kind: Kind) -> Example:
         )
     if kind == "extract":
         try:
-            target = canonical(json.loads(target))
+            value = DECODER.decode(target)
+            if not encodable(value):
+                raise Broken(Note("half of a surrogate pair", "只有半个代理对"))
+            target = canonical(value)
         except ValueError as error:
+            why = error.why if isinstance(error, Broken) else Note(str(error), str(error))
             raise DataError(
-                f"--example {text!r}: the answer is no JSON ({error})",
-                zh=f"--example {text!r}：答案不是 JSON（{error}）",
+                f"--example {text!r}: the answer is no JSON ({why.en})",
+                zh=f"--example {text!r}：答案不是 JSON（{why.zh}）",
             ) from None
     return Example(digest(normalise(input)), input, target, "--example")
