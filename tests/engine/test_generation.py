@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from rung.engine import Constraint
+from rung.engine import Constraint, load_model
 from rung.engine.sample import greedy, gumbel, sampled
 from rung.types import Decoding, ModelError
 
@@ -40,6 +40,16 @@ def test_text_does_not_depend_on_the_batch(fake, decoding: Decoding) -> None:
     assert texts[0] == texts[1] == texts[2] == texts[3]
     backwards = fake.generate(prompts[::-1][:4], decoding, samples=2)
     assert [[g.tokens for g in a] for a in backwards] == texts[0][::-1][:4]
+
+
+def test_text_does_not_depend_on_the_batch_in_bfloat16() -> None:
+    """The embedded model: what prompts share is read apart from the rest of them, and rounds otherwise."""
+    model = load_model("sprout", dtype="bfloat16", device="cpu")
+    shots = "Text: I loved it.\nLabel: positive\n\nText: It was a waste of time.\nLabel: negative\n\nText: "
+    texts = ("The phone was dull and the plot fine, but I liked", "The book was dull and the phone great, so I stayed")
+    prompts = [f"{shots}{text}.\nLabel:" for text in texts]
+    found = [one.text for (one,) in model.generate(prompts, Decoding(max_tokens=12))]
+    assert found == [model.generate([p], Decoding(max_tokens=12))[0][0].text for p in prompts]
 
 
 def test_a_near_tie_is_decided_alone(fake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,8 +185,11 @@ def check(hf: PreTrainedModel, name: str) -> None:
     try:
         with torch.no_grad():
             plain, flat = _both_ways(hf)
-        tolerance = (1e-3 if hf.dtype == torch.float32 else 0.2) * max(float(plain.std()), 1e-3)
-        reason = None if float((flat - plain).abs().max()) < tolerance else "packed texts give other numbers"
+        off = flat - plain
+        # Rounding to 8 bits moves single logits by much (a third of their spread in sprout), and all of them by little.
+        moved, allowed = (off.abs().max(), 1e-3) if hf.dtype == torch.float32 else (off.square().mean().sqrt(), 0.15)
+        same = float(moved) < allowed * max(float(plain.std()), 1e-3)
+        reason = None if same else "packed texts give other numbers"
         finite = bool(plain.isfinite().all())
     except (RuntimeError, ValueError, TypeError, AttributeError, KeyError) as error:
         reason, finite = str(error).splitlines()[0] if str(error) else type(error).__name__, True
