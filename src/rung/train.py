@@ -303,10 +303,12 @@ def load_checkpoint(
     path = folder / "checkpoint"
     try:
         state, files = read_checkpoint(path)
+        told = state["report"]
+        report = TrainingReport(**{**told, "evaluations": [tuple(e) for e in told["evaluations"]]})
         shapes = {name: t.shape for name, t in files["parameters"].items()}
         if state["identity"] == identity and shapes != {name: p.shape for name, p in parameters.items()}:
             raise ValueError("its parameters have other names or shapes")
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointBroken(
             f"the checkpoint in {path} was changed or cut short since it was written: {error}; delete it to begin anew",
             zh=f"{path} 中的检查点在写成之后被改动或截断：{error}；请将其删除后重新开始",
@@ -335,7 +337,6 @@ def load_checkpoint(
     torch.set_rng_state(random["cpu"])
     if "cuda" in random and torch.cuda.is_available():
         torch.cuda.set_rng_state(random["cuda"])
-    report = TrainingReport(**{**state["report"], "evaluations": [tuple(e) for e in state["report"]["evaluations"]]})
     return state["step"], report, files.get("best")
 
 
