@@ -18,12 +18,12 @@ Schedule = Literal["cosine", "wsd"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast. The defaults made sprout, but for boundaries, which came later."""
+    """How long and how fast; what sprout was made with stands in its ``lineage.jsonl``."""
 
     size: str = "7M"  # parameters with an 8k vocabulary: 0.5M to 20B
     vocabulary: int = 8192
     context: int = 1024
-    tokens: int = 36_000_000  # seen in training, repeats counted
+    tokens: int = 30_000_000  # seen in training, repeats counted
     batch: int = 8192  # tokens per step
     short: int = 256  # row length of the first stage
     long_share: float = 0.2  # share of the tokens seen in rows of the full context, at the end

@@ -13,6 +13,7 @@ from chaos_server import EVERYTHING, TROUBLES
 
 from rung.engine import EndpointOptions, load_model
 from rung.engine.endpoint import Address
+from rung.engine.endpoint.calls import parsed
 from rung.engine.endpoint.failures import Failure, pause, retry_after
 from rung.ledger import Ledger
 from rung.types import BudgetSpent, Decoding, EndpointError, ModelError, UserError
@@ -144,6 +145,13 @@ def test_money_is_looked_at_before_each_call(served: Any) -> None:
     with pytest.raises(BudgetSpent):
         model.generate(PROMPTS, Decoding(max_tokens=4))
     assert server.answers == before + 3
+
+
+def test_a_character_that_a_server_cut_in_two_is_told_apart_from_a_whole_one() -> None:
+    body = parsed(r'{"choices": [{"text": "good \ud83d", "whole": "\ud83d\ude00 \u4f60", "n": 1, "none": null}]}')
+    assert body == {"choices": [{"text": "good \ufffd", "whole": "\U0001f600 你", "n": 1, "none": None}]}
+    with pytest.raises(ValueError, match="Expecting"):
+        parsed("{")
 
 
 def test_a_server_that_asks_to_be_left_alone_is_left_alone(served: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -90,6 +91,21 @@ class Meter:
     @property
     def written(self) -> int:
         return self.tokens_out + self.lost_out
+
+
+def parsed(text: str) -> Any:
+    """The JSON of an answer; half of a surrogate pair in it, a character that a server cut in two, becomes U+FFFD. ValueError."""
+
+    def mended(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if isinstance(value, list):
+            return [mended(one) for one in value]
+        if isinstance(value, dict):
+            return {mended(key): mended(one) for key, one in value.items()}
+        return value
+
+    return mended(json.loads(text))
 
 
 def has_usage(body: dict[str, Any]) -> bool:

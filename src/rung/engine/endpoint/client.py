@@ -7,7 +7,6 @@ last, whatever the server does, and so that all of them can be given up at once.
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 import weakref
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from rung.engine.endpoint.address import Address, EndpointOptions
-from rung.engine.endpoint.calls import Answer, CallStore, Memory, Meter, T, billed, has_usage, moment
+from rung.engine.endpoint.calls import Answer, CallStore, Memory, Meter, T, billed, has_usage, moment, parsed
 from rung.engine.endpoint.failures import LONGEST_ASKED, Broken, Failure, Refused, failure, pause
 from rung.engine.usage import Usage
 from rung.types import EndpointError, UserError, digest
@@ -100,9 +99,9 @@ class Client:
             known = self.store.known_call(key)
             assert known is not None
         body, tokens_in, tokens_out, seconds = known
-        parsed = json.loads(body)
-        self._note(parsed)
-        return Answer(request.read(parsed), Usage(tokens_in, tokens_out, 1, seconds))
+        answered = parsed(body)
+        self._note(answered)
+        return Answer(request.read(answered), Usage(tokens_in, tokens_out, 1, seconds))
 
     async def _pay(self, key: str, request: Request[T]) -> str:
         """Attempt after attempt until an answer is kept."""
@@ -138,7 +137,7 @@ class Client:
     def _keep(self, key: str, request: Request[T], text: str, seconds: float) -> None:
         """An answer is looked at before it is kept: what is broken is asked for again, not remembered."""
         try:
-            body = json.loads(text)
+            body = parsed(text)
         except ValueError:
             raise Broken("no JSON") from None
         if not isinstance(body, dict):
