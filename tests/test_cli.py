@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from rung import cli
+from rung import climb as rung_climb
 from rung.adaptation import hash_of, load, save
 from rung.ledger import Ledger
-from rung.types import Adaptation
+from rung.types import Adaptation, UserError
 
 Run = Callable[..., SimpleNamespace]
 PLAN = "majority,tfidf,zero-shot"
@@ -285,6 +286,14 @@ def test_lines_of_standard_input_are_text(rung: Run, climbed: tuple[Path, Path])
     assert wrong.status == 2
     assert "standard input line 1: byte 0xC4 is not utf-8; if the file is gb18030" in wrong.out
     assert "an input is not UTF-8" in rung(*words, "\udcff").out
+
+
+def test_a_seed_that_no_generator_takes_is_refused(rung: Run, climbed: tuple[Path, Path]) -> None:
+    for seed in (-1, 2**32):
+        done = rung("climb", climbed[0], "--model", "fake", "--seed", seed)
+        assert (done.status, "--seed" in done.err) == (2, True)
+    with pytest.raises(UserError, match="seed of -1"):
+        rung_climb(str(climbed[0]), model="fake", seed=-1)
 
 
 def test_one_answer_is_one_line(rung: Run, tmp_path: Path) -> None:

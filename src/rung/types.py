@@ -64,6 +64,8 @@ class BudgetSpent(UserError):
     """The budget (time, tokens or money) of a climb is spent."""
 
 
+LARGEST_SEED = 2**32 - 1  # that every generator in use takes; the smallest is 0
+
 # What Python's splitlines and many clients (httpx's iter_lines) take for the end of a line, and a JSON string may hold: for str.translate.
 JSON_LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 

@@ -46,6 +46,7 @@ from rung.cli.options import (
     speak,
     task_options,
 )
+from rung.types import LARGEST_SEED
 
 
 @app.command()
@@ -59,7 +60,7 @@ def climb(
     all: Annotated[bool, typer.Option("--all", help="climb every rung, also after the target is met")] = False,
     race: Annotated[bool, typer.Option("--race", help="the trained rungs train by turns, and after every round the best third goes on")] = False,
     metric: Metric = None,
-    seed: Annotated[int | None, typer.Option(help="of everything random; the split's is task.yaml's unless given here")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=LARGEST_SEED, help="of everything random; the split's is task.yaml's unless given here")] = None,
     budget: Annotated[str | None, typer.Option(help="10m, 90s, 2h, 500ktokens, or $3 with --price")] = None,
     price: Annotated[float, typer.Option(min=0.0, help="money per million tokens, for a budget in money")] = 0.0,
     volume: Annotated[int, typer.Option(min=1, help="requests that 'cheapest' counts on")] = 10_000,

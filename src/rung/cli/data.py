@@ -30,6 +30,7 @@ from rung.cli.options import (
     speak,
     task_options,
 )
+from rung.types import LARGEST_SEED
 
 table = typer.Typer(
     cls=default_to("show"),
@@ -45,7 +46,7 @@ def data(
     model: Annotated[str | None, typer.Option(help="also count lengths in this model's tokens")] = None,
     metric: Metric = None, input: Input = None, output: Output = None, kind: Kind = None, train: Train = None, dev: Dev = None,
     test: Test = None, split: Split = None,
-    seed: Annotated[int | None, typer.Option(help="of the split")] = None, encoding: Encoding = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=LARGEST_SEED, help="of the split")] = None, encoding: Encoding = None,
     task_language: TaskLanguage = None, describe: Describe = None, target: Annotated[float | None, typer.Option()] = None,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip

@@ -28,7 +28,7 @@ from rung.cli.options import (
     show_json,
     speak,
 )
-from rung.types import Adaptation, DataError
+from rung.types import LARGEST_SEED, Adaptation, DataError
 
 
 @table.command()
@@ -51,7 +51,7 @@ def synthesize(
     held_out: Annotated[list[Path] | None, typer.Option(help="evaluation sets that must not be in the rows; may be repeated")] = None,
     keep: Annotated[str | None, typer.Option(help="reasons for which nothing goes: length,near-duplicate ...")] = None,
     input: Input = None, output: Output = None, encoding: Encoding = None, task_language: TaskLanguage = None,
-    seed: Annotated[int, typer.Option(help="of everything random")] = 0, dtype: Dtype = "float32", batch_size: BatchSize = None,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="of everything random")] = 0, dtype: Dtype = "float32", batch_size: BatchSize = None,
     base_url: BaseUrl = None, api_key_env: ApiKeyEnv = None, context: Context = None, concurrency: Concurrency = None,
     timeout: Timeout = None, attempts: Attempts = None, first_wait: FirstWait = None,
     lang: Lang = None, as_json: Json = False,

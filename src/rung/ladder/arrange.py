@@ -11,7 +11,7 @@ from rung.ladder import remote
 from rung.ladder.budget import Budget
 from rung.ladder.climb import Climb, default_folder
 from rung.ladder.recipes import plan, read_domain, wants_training
-from rung.types import Task
+from rung.types import LARGEST_SEED, Task, UserError
 
 
 def arrange(
@@ -36,6 +36,10 @@ def arrange(
 
     ``price``: money per million tokens, where the model has none of its own. Raises UserError for options that cannot be.
     """
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UserError(
+            f"a seed of {seed}: expected 0 to {LARGEST_SEED}", zh=f"种子为 {seed}：应在 0 到 {LARGEST_SEED} 之间"
+        )
     rungs_, domain = plan(rungs, recipe, domain_text), read_domain(domain_text)
     wants_training(rungs_, domain)
     general = read_general(general_text, share=mix_general, most=max_forgetting)
