@@ -96,6 +96,10 @@ def test_with_inputs_enough_one_candidate_has_read_them_first(
         results[least] = orders.climb(tmp_path / str(least), "lora", task=orders.task(train=16, dev=24, test=8))
     read, plain = ([c for c in results[least]["candidates"] if "-inputs" in c["name"]] for least in (16, 17))
     assert not plain
+    monkeypatch.setattr("rung.rungs.trained.READ", 16)
+    task, limited = orders.task(train=16, dev=24, test=8), replace(orders.general, most=9.0)
+    kept = orders.climb(tmp_path / "limited", "lora", task=task, general=limited)
+    assert not any("-inputs" in c["name"] for c in kept["candidates"])
     first = read[0]
     assert first["name"] == "lora/bare-r32-lr0.001-inputs-quarter"
     assert first["notes"]["begins"] == "inputs"

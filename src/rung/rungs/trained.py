@@ -225,8 +225,11 @@ def offered(context: Context, stage: Stage) -> bool:
 
 
 def reads(context: Context, recipe: Recipe) -> bool:
-    """Whether the training inputs are read as plain text first: they are many enough."""
-    return recipe.reader is not None and len(context.task.train) >= READ
+    """Whether the training inputs are read as plain text first: they are many enough, and forgetting has no limit.
+
+    Nothing forgets more than that, and the candidate that scores best would stand for its rung.
+    """
+    return recipe.reader is not None and len(context.task.train) >= READ and context.general.most is None
 
 
 def stage(context: Context, method: str, trial: Trial) -> Path:
