@@ -46,7 +46,7 @@ from rung.types import Adaptation, Cost, Prompt
 QUARTERS = 4  # looks at dev while training; the first one decides which candidate goes on
 QUARTER = "-quarter"  # behind the name of what was trained for the first one only
 STAGES = ("domain", "inputs", "distilled")
-READ = 500  # training examples from which on their inputs are read as plain text first
+READ = 2000  # training examples from which on their inputs are read as plain text first
 READINGS = 2  # times that is done
 COUNTED = 64  # training examples that an estimate is made from
 
