@@ -11,7 +11,7 @@ from urllib.parse import quote
 import typer
 
 from rung.cli.listen import taken
-from rung.cli.options import Json, Lang, app, say, show_json, speak
+from rung.cli.options import Json, app, say, show_json, speak
 from rung.folders import writable
 from rung.types import UserError
 
@@ -24,7 +24,8 @@ def ui(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 8321,
     token: Annotated[str | None, typer.Option(help="what a browser must know; else one is made where one is needed")] = None,
     upload: Annotated[int, typer.Option(min=1, help="most MiB that may be brought at once")] = 64,
-    lang: Lang = None, as_json: Json = False,
+    lang: Annotated[str | None, typer.Option("--lang", help="zh or en, the pages' too; else RUNG_LANG's or the locale's, and the pages by the browser", metavar="zh|en")] = None,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Open the pages: bring a file, climb and watch, look at every answer, try, compare, rate."""
     language = speak(lang)
