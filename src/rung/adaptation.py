@@ -109,7 +109,7 @@ def _is_there(path: Path) -> bool:
         if not path.exists():
             recover(path.parent)  # a kill between the two renames of `save` left the older one aside
         return path.exists()
-    except OSError:  # a name that is too long, a folder that may not be looked into
+    except (OSError, ValueError):  # a name that is too long or holds a null, a folder that may not be looked into
         return False
 
 
