@@ -294,7 +294,7 @@ def section(run: Run) -> str:
         rungs_table(run),
         test_sentence(run),
         "",
-        *([lora_control_sentence(run), ""] if lora_control_sentence(run) else []),
+        *([said, ""] if (said := lora_control_sentence(run)) else []),
         shots_sentence(run),
         "",
         in_context_sentence(run),

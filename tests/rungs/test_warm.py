@@ -10,6 +10,7 @@ import pytest
 import torch
 from decoders import every_decoder, gpt2
 
+from rung.adapters import LoraConfig
 from rung.adapters.soft import first_embeddings, first_keys, joined
 from rung.engine.flat import forward_flat, run_kept
 from rung.incontext import balanced
@@ -76,7 +77,7 @@ def test_a_long_beginning_keeps_its_last_keys_which_have_read_the_rest(build) ->
 def test_a_lora_may_begin_where_a_prompt_has_taught_it(
     orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = replace(RECIPES["lora"], rates=(1e-3,), stages=("distilled",))
+    recipe = replace(RECIPES["lora"], rates=(1e-3,), stages={"distilled": LoraConfig()})
     monkeypatch.setattr("rung.rungs.trained.RECIPES", {**RECIPES, "lora": recipe})
     result = orders.climb(tmp_path, "few-shot,lora", task=orders.task(train=16, dev=24, test=8))
     begun = [c for c in result["candidates"] if c["rung"] == "lora" and c["name"].endswith("-distilled-quarter")]

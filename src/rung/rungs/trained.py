@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,8 +64,9 @@ class Recipe:
     passes: tuple[float, float] = (4.0, 8.0)  # fewest and most passes over the training split
     seen: int = 5_000  # examples seen, between those: many passes over little data, few over much
     warm: Start | Literal[""] = ""  # tokens where it may begin besides at random
-    stages: tuple[Stage, ...] = ()  # what may be trained before, so that it begins there
-    reader: Any = None  # the configuration that reads the training inputs as plain text first; None: that is not tried
+    stages: Mapping[Stage, Any] = field(
+        default_factory=dict
+    )  # what may be trained before, so that it begins there: its configuration
     others: tuple[Any, ...] = ()  # configurations that are raced besides, at the better rate
     objective: Literal["answers", "options"] = "options"  # of tasks with labels: see bench/objectives.py
 
@@ -80,17 +81,20 @@ RECIPES: Mapping[str, Recipe] = {
     "p-tuning": Recipe(PTuningConfig(), (1e-2, 3e-2), warm="words"),
     "prefix-tuning": Recipe(PrefixTuningConfig(), (1.5e-3, 3e-3), warm="context"),
     "p-tuning-v2": Recipe(PTuningV2Config(), (1e-1, 2e-1), warm="context"),
-    "adapter": Recipe(BottleneckConfig(), (1e-3, 3e-3), stages=("domain",), reader=BottleneckConfig()),
-    "lora": Recipe(LoraConfig(), (1e-3, 3e-3), stages=("domain",), reader=LoraConfig(rank=32, alpha=64.0)),
-    "qlora": Recipe(QloraConfig(), (1e-3, 3e-3), stages=("domain",), reader=QloraConfig(rank=32, alpha=64.0)),
+    "adapter": Recipe(
+        BottleneckConfig(), (1e-3, 3e-3), stages={"domain": BottleneckConfig(), "inputs": BottleneckConfig()},
+    ),
+    "lora": Recipe(
+        LoraConfig(), (1e-3, 3e-3), stages={"domain": LoraConfig(), "inputs": LoraConfig(rank=32, alpha=64.0)},
+    ),
+    "qlora": Recipe(
+        QloraConfig(), (1e-3, 3e-3), stages={"domain": QloraConfig(), "inputs": QloraConfig(rank=32, alpha=64.0)},
+    ),
     "full": Recipe(
-        FullConfig(),
-        (3e-4, 1e-3),
-        stages=("domain",),
-        reader=FullConfig(embeddings=True),
+        FullConfig(), (3e-4, 1e-3), stages={"domain": FullConfig(), "inputs": FullConfig(embeddings=True)},
         others=(FullConfig(embeddings=True),),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -143,9 +147,7 @@ def trained(method: str) -> Propose:
         if recipe.warm:
             size = recipe.config.length
             others.append(Trial(bare, rate, replace(recipe.config, start=start_of(context, recipe.warm, size)), "warm"))
-        others += [Trial(bare, rate, recipe.config, stage) for stage in recipe.stages if offered(context, stage)]
-        if reads(context, recipe):
-            others.append(Trial(bare, rate, recipe.reader, "inputs"))
+        others += [Trial(bare, rate, config, at) for at, config in recipe.stages.items() if offered(context, at)]
         others += [Trial(bare, rate, config) for config in recipe.others]
         if found != bare:
             others.append(Trial(found, rate, recipe.config))
@@ -174,23 +176,22 @@ def estimated(method: str) -> Callable[[Context], Cost]:
         sample = documents(context, context.templates[0], task.train[:COUNTED])
         settings = recipe.hyperparameters(len(task.train), recipe.rates[0])
         length = sum(d.length for d in sample) // len(sample)
-        before = [(1, context.domain_documents if "domain" in recipe.stages else [])]
-        before += [(READINGS, context.input_documents)] if reads(context, recipe) else []
+        before = [texts_of(context, at) for at in recipe.stages if at != "distilled" and offered(context, at)]
         handle = attach(model.hf, recipe.config)
         try:
             each = training_flops(model, handle, sample) / len(sample)
-            read = sum(times * text_flops(model, handle, texts) for times, texts in before)
+            reading = sum(times * text_flops(model, handle, texts) for texts, times in before)
             handle.merge()
             request = model.request(length, 0, sum(d.reads for d in sample) // len(sample))
         finally:
             handle.detach()
         quarters = len(recipe.rates) + bool(recipe.warm) + sum(offered(context, at) for at in recipe.stages)
-        quarters += reads(context, recipe) + len(recipe.others) + 1
+        quarters += len(recipe.others) + 1
         share = (quarters + QUARTERS - 1) / QUARTERS  # of whole trainings: the leader goes on from its quarter
         seen = settings.count(len(task.train)) * min(settings.batch, len(task.train))
         looks = quarters + QUARTERS - 1
         asked = (quarters + 1) * len(task.dev) + looks * min(WATCHED, len(task.dev))
-        return Cost(build_flops=read + share * seen * each + asked * request, flops_per_request=request)
+        return Cost(build_flops=reading + share * seen * each + asked * request, flops_per_request=request)
 
     return estimate
 
@@ -218,18 +219,20 @@ def attempt(context: Context, method: str, recipe: Recipe, trial: Trial, *, whol
 
 
 def offered(context: Context, stage: Stage) -> bool:
-    """Whether a stage can be trained here: domain text was given, or there is a prompt with demonstrations to learn labels from."""
+    """Whether a stage can be trained here: domain text was given; inputs enough; a prompt with demonstrations to learn labels from.
+
+    Nothing forgets more than reading the inputs, and the candidate that scores best stands for its rung: so not where that has a limit.
+    """
     if stage == "domain":
         return bool(context.domain)
+    if stage == "inputs":
+        return len(context.task.train) >= READ and context.general.most is None
     return context.task.kind == "classify" and best_shown(context) is not None
 
 
-def reads(context: Context, recipe: Recipe) -> bool:
-    """Whether the training inputs are read as plain text first: they are many enough, and forgetting has no limit.
-
-    Nothing forgets more than that, and the candidate that scores best would stand for its rung.
-    """
-    return recipe.reader is not None and len(context.task.train) >= READ and context.general.most is None
+def texts_of(context: Context, stage: str) -> tuple[Sequence[Document], int]:
+    """The plain texts of a stage, and how often they are read."""
+    return (context.domain_documents, 1) if stage == "domain" else (context.input_documents, READINGS)
 
 
 def stage(context: Context, method: str, trial: Trial) -> Path:
@@ -239,16 +242,17 @@ def stage(context: Context, method: str, trial: Trial) -> Path:
     """
     name, folder = f"{context.rung}/{trial.begins}", context.folder / context.rung / trial.begins
     if (context.rung, name) not in context.built:
-        texts: Sequence[Document] = context.domain_documents
-        settings = Hyperparameters(learning_rate=trial.rate, epochs=1, general=context.general.share)
-        if trial.begins == "inputs":
-            highest = max(RECIPES[method].rates)
-            texts, settings = context.input_documents, replace(settings, learning_rate=highest, epochs=READINGS)
+        texts: Sequence[Document]
+        settings = Hyperparameters(learning_rate=trial.rate, general=context.general.share)
         if trial.begins == "distilled":
             teacher = best_shown(context)
             assert teacher is not None
             texts = taught(context, teacher, trial.prompt, context.task.train)
             settings = replace(settings, objective="teacher", epochs=RECIPES[method].passes[0])
+        else:
+            texts, times = texts_of(context, trial.begins)
+            rate = max(RECIPES[method].rates) if trial.begins == "inputs" else trial.rate
+            settings = replace(settings, learning_rate=rate, epochs=times)
 
         def on_step(step: int, loss: float, scale: float) -> None:
             context.training(name, step + 1, settings.count(len(texts)), loss)
