@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import planting
+from places import TASKS, TEXTS
 from planting import Planted
 
 from rung.pretrain.clean import Cleaning, clean
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 SETS = ("waimai_10k", "sst2", "fewclue_eprstmt", "gsm8k", "csl_title")
 SOURCES = ("zh_wiki", "zh_vernacular", "zh_poetry", "zh_law", "en_wiki", "en_books")
 REPAIRED = ("mojibake", "markup", "boilerplate", "personal")
@@ -46,7 +46,7 @@ def good_documents(each: int, rng: random.Random) -> list[str]:
     """As many of each source, of 150 characters at least, mixed."""
     found: list[str] = []
     for source in SOURCES:
-        with (SHARED / "text" / source / "train.jsonl").open(encoding="utf-8") as lines:
+        with (TEXTS / source / "train.jsonl").open(encoding="utf-8") as lines:
             texts = [json.loads(line)["text"][:4000] for line in lines]
         rng.shuffle(texts)
         found += [text for text in texts if len(text) >= 150][:each]
@@ -71,9 +71,7 @@ def plant(each: int, seed: int) -> list[Planted]:
     for make in (planting.loop, planting.poor, planting.page, planting.furnished, planting.private):
         bad += [make(next(take), rng) for _ in range(each)]
     bad += [made for _ in range(each) if (made := planting.misread(next(take), rng))]
-    items = [
-        item for name in SETS for item in itertools.islice(planting.evaluation(SHARED / "tasks" / name), each // 2)
-    ]
+    items = [item for name in SETS for item in itertools.islice(planting.evaluation(TASKS / name), each // 2)]
     items = [item for item in items if long_enough(item)]
     bad += [planting.leaked(item, next(take), rng) for item in rng.sample(items, each)]
     rng.shuffle(bad)
@@ -92,7 +90,7 @@ def quality_of(corpus: list[Planted], work: Path) -> dict[str, Any]:
     with (folder / "train.jsonl").open("w", encoding="utf-8") as out:
         for number, one in enumerate(corpus):
             out.write(json.dumps({"text": one.text, "number": number}, ensure_ascii=False) + "\n")
-    how = Cleaning(tuple(SHARED / "tasks" / name for name in SETS), samples=len(corpus))
+    how = Cleaning(tuple(TASKS / name for name in SETS), samples=len(corpus))
     clean(work / "texts", work / "clean", how, say=lambda line: None)
     rows = [json.loads(line) for line in (work / "clean" / "removed.jsonl").open(encoding="utf-8")]
     removed = {int(r["place"].rsplit(":", 1)[1]) - 1: r["reason"] for r in rows if r["action"] == "removed"}
@@ -155,7 +153,7 @@ def measured(texts: Path, work: Path, held_out: list[Path]) -> dict[str, float]:
 
 def part_of_the_texts(work: Path, name: str, one_in: int) -> Path:
     """One document in so many of all shared texts."""
-    for source in sorted((SHARED / "text").iterdir()):
+    for source in sorted(TEXTS.iterdir()):
         folder = work / name / source.name
         folder.mkdir(parents=True)
         for split in ("train", "valid"):
@@ -206,7 +204,7 @@ def main() -> None:
         work = Path(place)
         found = quality_of(plant(arguments.each, arguments.seed), work)
         if arguments.memory:
-            sets = [SHARED / "tasks" / name for name in SETS]
+            sets = [TASKS / name for name in SETS]
             found["memory"] = {
                 f"{4 // part}x": measured(part_of_the_texts(work, f"part{part}", part), work, sets) for part in (4, 1)
             }

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import platform
 import random
 import sys
@@ -27,6 +26,7 @@ from typing import Any
 
 import torch
 from climbs_page import page
+from places import REPOSITORY, TASKS
 
 from rung.adaptation import load
 from rung.engine import Model, load_model
@@ -37,8 +37,6 @@ from rung.report import LiveTable
 from rung.task import load_task
 from rung.types import DataError, Example, ModelRef, Task, UserError
 
-REPOSITORY = Path(__file__).parents[1]
-TASKS = Path(os.environ.get("RUNG_SHARED", REPOSITORY.parent / "shared")) / "data" / "tasks"
 SPLITS = ("train", "dev", "test")
 COMPARED = ("tfidf", "lora")  # scored on test besides what the climb chose
 WORDS = ("about", "command", "available")  # settings that only describe

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import zstandard
 from kneser_ney import KneserNey
+from places import DATA, TEXTS
 
 from rung.engine import Model, load_model
 from rung.pretrain.card import figures, language_of
@@ -39,7 +40,6 @@ from rung.pretrain.tokenizer import token_ids
 
 MIB = 1 << 20
 XZ_WINDOW = 64 * MIB  # of preset 9
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 def joined(documents: Sequence[str]) -> bytes:
@@ -135,9 +135,9 @@ def total(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="sprout", help="sprout, or a model folder")
-    parser.add_argument("--texts", type=Path, default=SHARED / "text", help="folders with train.jsonl and valid.jsonl")
+    parser.add_argument("--texts", type=Path, default=TEXTS, help="folders with train.jsonl and valid.jsonl")
     parser.add_argument("--sources", nargs="+", help="names of some of them")
-    parser.add_argument("--other", type=Path, default=SHARED / "models" / "stories260K")
+    parser.add_argument("--other", type=Path, default=DATA / "models" / "stories260K")
     parser.add_argument("--work", type=Path, default=Path("runs/compression"), help="keeps the tokens between runs")
     parser.add_argument("--quick", action="store_true", help="the model and the compressors without training text")
     parser.add_argument("--json", type=Path)

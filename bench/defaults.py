@@ -19,6 +19,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from places import TASKS
+
 from rung.engine import load_model
 from rung.finetune import Hyperparameters, finetune
 from rung.rungs.context import Context
@@ -27,7 +29,6 @@ from rung.rungs.trained import QUARTERS, RECIPES
 from rung.rungs.warm import start_of
 from rung.task import load_task
 
-TASKS = Path("../shared/data/tasks")
 RATES: dict[str, tuple[float, ...]] = {
     "prompt-tuning": (3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
     "p-tuning": (1e-3, 3e-3, 1e-2, 3e-2),

@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from places import TEXTS
+
 from rung.adapters import FullConfig, LoraConfig
 from rung.documents import text_documents
 from rung.engine import Model, load_model
@@ -27,7 +29,6 @@ from rung.evaluate import forgetting, shipped_general
 from rung.finetune import Hyperparameters, finetune
 from rung.pretrain.corpus import Source, find_sources
 
-TEXTS = Path("../shared/data/text")
 DOMAIN, GENERAL = "zh_law", ("en_wiki", "zh_wiki")
 METHODS: dict[str, tuple[Any, float]] = {"lora": (LoraConfig(rank=16, alpha=32.0), 1e-3), "full": (FullConfig(), 3e-4)}
 ROW = 256  # tokens

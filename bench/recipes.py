@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from places import TEXTS
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rung.engine import Model, install
@@ -35,7 +36,6 @@ from rung.pretrain.parallel import Ranks
 from rung.pretrain.recipe import Recipe, settled
 from rung.train import train
 
-SHARED = Path(__file__).parents[2] / "shared" / "data" / "text"
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 TIMED = 3  # steps of each row length that are timed; the fastest counts
 
@@ -186,7 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=3.0, help="training time of each setting")
     parser.add_argument("--size", default="2M")
-    parser.add_argument("--texts", type=Path, default=SHARED)
+    parser.add_argument("--texts", type=Path, default=TEXTS)
     parser.add_argument("--megabytes", type=float, default=5.0, help="training text of each source, at most")
     parser.add_argument("--held-out", type=float, default=60.0, help="kilobytes of each source measured on, at most")
     parser.add_argument("--only", help="names of settings, with commas")

@@ -31,9 +31,10 @@ from typing import Any
 
 import numpy as np
 from paired import difference, share
+from places import TASKS
 from shots_formats import FORMATS, formats
 from shots_page import one_model, page
-from shots_tasks import STUDIES, TASKS, Study, load
+from shots_tasks import STUDIES, Study, load
 
 from rung.adaptation import hash_of
 from rung.engine import Model, load_model

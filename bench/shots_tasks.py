@@ -7,15 +7,14 @@ demonstrations alone. Arbitrary words are others than those of the training epis
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from places import TASKS
+
 from rung.task import load_task
 from rung.types import DataError, Example, Language, Sealed, Task
-
-TASKS = Path(os.environ.get("RUNG_SHARED", Path(__file__).parents[2] / "shared")) / "data" / "tasks"
 
 
 @dataclass(frozen=True)

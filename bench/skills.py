@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 from paired import Difference, Share, difference, probability, share
+from places import TASKS
 from shots_page import one_model, table
-from shots_tasks import TASKS
 
 from rung.engine import Model, load_model
 from rung.instruct.exam import Answers, Question, draw_items, question, read, room, same, turns

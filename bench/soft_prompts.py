@@ -74,6 +74,7 @@ def main() -> None:
     path = out / "rows.jsonl"
     done = {tuple(r["key"]): r for r in map(json.loads, path.open())} if path.exists() else {}
     model = load_model(asked.model)
+    asked.model = model.sha256  # of rows: a name may mean another model tomorrow
     for seed, task, method, side in itertools.product(asked.seeds, asked.tasks, asked.methods, asked.sides):
         key = (asked.model, task, asked.size, asked.steps, asked.items, seed, method, side)
         if key in done:

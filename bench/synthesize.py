@@ -27,8 +27,8 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from defaults import TASKS
 from paired import difference, probability, share
+from places import TASKS
 
 from rung.adaptation import hash_folder
 from rung.engine import Model, load_model

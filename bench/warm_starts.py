@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+from places import TASKS
 
 from rung.engine import Model, load_model
 from rung.finetune import Hyperparameters, finetune
@@ -29,7 +30,6 @@ from rung.rungs.warm import Start, start_of
 from rung.task import load_task
 from rung.types import Task
 
-TASKS = Path("../shared/data/tasks")
 WAYS = {
     "prompt-tuning": ("cold", "words", "labels"), "p-tuning": ("cold", "words", "labels"),
     "prefix-tuning": ("cold", "words", "context"), "p-tuning-v2": ("cold", "words", "context"),
