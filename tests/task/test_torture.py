@@ -126,6 +126,12 @@ BAD_ROWS = {
 }
 
 
+def test_one_column_is_not_said_to_be_cut(write):
+    with pytest.raises(DataError) as error:
+        inspect_task(write("a.csv", ""))
+    assert "separated" not in str(error.value)
+
+
 @pytest.mark.parametrize("name", BAD_ROWS)
 def test_bad_rows_are_listed_with_line_and_reason(write, name):
     file, content, expected = BAD_ROWS[name]

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rung.pretrain.record import hardware
+from rung.types import ModelError
 
 NAME = "lineage.jsonl"
 
@@ -37,10 +38,23 @@ class Step:
 
 
 def lineage(folder: Path) -> list[Step]:
-    """The stages that made the model in ``folder``; [] where none are recorded."""
+    """The stages that made the model in ``folder``; [] where none are recorded.
+
+    Raises ModelError where there is no such folder, and where a line of the record is broken.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"there is no folder {folder}", zh=f"找不到文件夹 {folder}")
     path = folder / NAME
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [Step(**json.loads(line)) for line in lines]
+    stages: list[Step] = []
+    for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):
+        try:
+            stages.append(Step(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise ModelError(
+                f"{path} line {number} is not a stage of a model's making ({error}): take the file from where the model came from",
+                zh=f"{path} 第 {number} 行不是模型的一个训练阶段（{error}）：请用模型来源处的原文件",
+            ) from error
+    return stages
 
 
 def keep(folder: Path, stages: Sequence[Step]) -> None:

@@ -94,4 +94,4 @@ def records(text: str, delimiter: str, quoting: Literal[0, 3]) -> list[Record]:
 def delimiter_of(text: str) -> str:
     """Comma, unless the header has none of it and has semicolons or tabs."""
     header = text.lstrip("\r\n ").replace("\r", "\n").split("\n", 1)[0]
-    return "," if "," in header else max((";", "\t", ","), key=header.count)
+    return "," if "," in header else max((",", ";", "\t"), key=header.count)
