@@ -79,6 +79,11 @@ def test_the_chosen_one_answers(climb: rung.Climbed, orders: SimpleNamespace, ab
     assert figure.value == sum(a == e.target for a, e in zip(answers, examples, strict=True)) / 20
 
 
+def test_half_a_character_is_no_input(climb: rung.Climbed) -> None:
+    with pytest.raises(rung.UserError, match="input 2 holds half of a surrogate pair"):
+        climb.best.predict(["whole", "half \ud83d"])
+
+
 def test_evaluate_reads_a_file(climb: rung.Climbed, able: Any, orders_csv: Path) -> None:
     asked = rung.open(climb.run / "adaptations" / "majority", able)
     assert asked.evaluate(orders_csv).n == 120

@@ -14,7 +14,7 @@ from rung.programs.check import check_adaptation
 from rung.programs.control import majority, nearest, tfidf
 from rung.programs.direct import direct
 from rung.programs.probe import probe
-from rung.types import Adaptation, Example, Prediction, digest
+from rung.types import Adaptation, DataError, Example, Prediction, digest
 
 Answer = Callable[[Sequence[Example]], list[Prediction]]
 Program = Callable[[Adaptation, LanguageModel], AbstractContextManager[Answer]]
@@ -40,5 +40,11 @@ def opened(adaptation: Adaptation, model: LanguageModel) -> Iterator[Answer]:
 
 
 def as_examples(texts: Sequence[str]) -> list[Example]:
-    """Bare inputs as examples without a target, for programs."""
+    """Bare inputs as examples without a target, for programs. DataError where one is no text: it holds half of a surrogate pair."""
+    for number, text in enumerate(texts, 1):
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            raise DataError(
+                f"input {number} holds half of a surrogate pair, which is no character: read it anew with its own encoding",
+                zh=f"第 {number} 条输入含半个代理对，不是字符：请用正确的编码重新读取",
+            )
     return [Example(digest(text), text, "") for text in texts]
