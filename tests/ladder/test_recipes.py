@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from rung.ladder import default_folder
+from rung.ladder.arrange import fits_one
 from rung.ladder.recipes import RECIPES, plan, read_domain, wants_training
-from rung.types import DataError, UserError
+from rung.types import DataError, Sealed, Task, UserError
 
 TEXTS = ("An order that is left stays left.", "Please turn right at the second order. " * 3)
 
@@ -42,6 +43,20 @@ def test_each_recipe_is_a_plan_with_controls() -> None:
 def test_what_does_not_go_together_is_refused(given: Any, message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         plan(*given)
+    assert error.value.zh != str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rungs", "message"),
+    [
+        ("prefer", None, "no rung learns from preference pairs yet; .* type --output chosen"),
+        ("generate", "linear-probe", "not for generate tasks: linear-probe; leave out --rungs"),
+    ],
+)
+def test_a_task_that_no_rung_takes_is_refused(kind: Any, rungs: str | None, message: str) -> None:
+    task = Task("t", kind, "chrf", "en", (), (), Sealed([]))
+    with pytest.raises(UserError, match=message) as error:
+        fits_one(task, plan(rungs, None, None))
     assert error.value.zh != str(error.value)
 
 

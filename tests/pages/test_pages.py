@@ -140,7 +140,7 @@ def test_bad_rows_are_shown_with_line_and_reason(browser: Any, text_of: Any):
     body = "text,label\n" + "\n".join([*rows[:3], "only one cell", ",a", *rows[3:]]) + "\n"
     at = browser.submit("/data", [("files", ("mail.csv", body.encode()))]).headers["location"]
     said = text_of(browser.get(at).text)
-    assert "mail.csv:5 1 cells where the header has 2" in said
+    assert "mail.csv:5 1 cell where the header has 2" in said
     assert "mail.csv:6" in said
 
 

@@ -59,6 +59,18 @@ def test_what_is_shown_in_both_languages(write, rows):
     assert "[bold]" in shown(inspect_task(write("b.csv", csv([*rows(), ("[bold] text", "")]))), "en")
 
 
+def test_nothing_is_cut_off_on_a_narrow_terminal(write, rows):
+    for width in range(50, 100):
+        assert "…" not in shown(inspect_task(write("reviews.csv", csv(rows()))), "zh", width)
+
+
+def test_preference_pairs_say_that_no_rung_learns_from_them(write):
+    pairs = [{"prompt": f"{i}?", "chosen": f"yes {i}", "rejected": f"no {i}"} for i in range(30)]
+    (warning,) = inspect_task(write("p.jsonl", pairs)).warnings
+    assert "--output chosen climbs on the chosen answers alone" in warning.en
+    assert inspect_task(write("p.jsonl", pairs), output="chosen").kind == "generate"
+
+
 def test_long_lists_say_how_much_is_not_shown(write, rows):
     inspection = inspect_task(write("a.csv", csv([*rows(), *((f"none {i}", "") for i in range(25))])))
     assert "+15" in shown(inspection, "en")

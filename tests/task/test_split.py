@@ -101,9 +101,37 @@ def test_what_is_not_given_is_cut_from_train(write, rows):
 def test_labels_missing_from_train_are_told(write, rows):
     base = rows(60)
     train, dev = write("train.csv", csv(base[:40])), write("dev.csv", csv([*base[40:50], ("a new thing", "mixed")]))
-    inspection = inspect_task(train, dev=dev, test=write("test.csv", csv(base[50:])))
+    test = write("test.csv", csv([*base[50:], ("another thing", "mixed")]))
+    inspection = inspect_task(train, dev=dev, test=test)
     assert [note.en for note in inspection.warnings] == ["not in train: mixed"]
     assert inspection.task.labels == ("bad", "good", "mixed")
+
+
+def test_labels_that_dev_and_test_lack_are_told(write, rows):
+    base = rows(60)
+    many = [(f"thing {i}", f"kind {i:02}") for i in range(12)]
+    files = [write(f"{name}.csv", csv(part)) for name, part in (("t", base[:40] + many), ("d", base[40:50]))]
+    inspection = inspect_task(
+        files[0],
+        dev=files[1],
+        test=write("e.csv", csv([*base[50:], *((f"another {text}", label) for text, label in many[:11])])),
+    )
+    blind = " (how they are answered is not measured there)"
+    listed = ", ".join(f"kind {i:02}" for i in range(10))
+    assert [note.en for note in inspection.warnings] == [
+        f"not in dev: {listed} and 2 more{blind}",
+        f"not in test: kind 11{blind}",
+    ]
+    assert "等 12 个" in inspection.warnings[0].zh
+
+
+def test_a_label_that_is_nearly_all_of_the_rows_is_told(write, rows):
+    path = write("a.csv", csv([(text, "good" if i % 6 else "bad") for i, (text, _) in enumerate(rows(60))]))
+    found = [note.en for note in inspect_task(path).warnings]
+    assert found == [
+        "83 % of the rows are 'good': always to answer so has that accuracy; --metric macro-f1 counts every label alike"
+    ]
+    assert inspect_task(path, metric="macro-f1").warnings == ()
 
 
 def test_an_empty_split_is_an_error(write, rows):

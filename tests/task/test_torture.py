@@ -110,7 +110,7 @@ BAD_ROWS = {
         CSV + "nice, but dear,good\nshort\n",
         [
             (18, "columns", "3 cells where the header has 2: is a delimiter in the text not quoted?"),
-            (19, "columns", "1 cells where the header has 2: is a delimiter in the text not quoted?"),
+            (19, "columns", "1 cell where the header has 2: is a delimiter in the text not quoted?"),
         ],
     ),
     "lines after a quoted line break": (

@@ -42,6 +42,7 @@ from rung.cli.options import (
     recomputing,
     say,
     say_bad_rows,
+    say_warnings,
     show_json,
     speak,
     task_options,
@@ -96,6 +97,7 @@ def climb(
     folder, seconds = walk.folder, walk.budget.seconds if walk.budget else None
     if not as_json:
         say_bad_rows(inspection, language)
+        say_warnings(inspection, language)
     with LiveTable(language, budget_seconds=seconds, console=Console(stderr=as_json)) as walk.watch:
         result = walk.run()
     report_path = write_report(folder, language)

@@ -130,6 +130,12 @@ def say_bad_rows(inspection: Any, language: Language) -> None:
             f"{n} 行数据不可用，第一处：{first.place}：{first.reason.zh}；用 `rung data` 查看全部")  # fmt: skip
 
 
+def say_warnings(inspection: Any, language: Language) -> None:
+    """What of the data may spoil the result."""
+    for note in inspection.warnings:
+        say(language, f"warning: {note.en}", f"注意：{note.zh}")
+
+
 def say(language: Language, en: str, zh: str) -> None:
     print(zh if language == "zh" else en, file=sys.stderr, flush=True)
 

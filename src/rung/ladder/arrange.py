@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rung.engine import LanguageModel
@@ -11,6 +11,7 @@ from rung.ladder import remote
 from rung.ladder.budget import Budget
 from rung.ladder.climb import Climb, default_folder
 from rung.ladder.recipes import plan, read_domain, wants_training
+from rung.rungs import Rung
 from rung.types import LARGEST_SEED, Task, UserError
 
 
@@ -42,6 +43,7 @@ def arrange(
         )
     rungs_, domain = plan(rungs, recipe, domain_text), read_domain(domain_text)
     wants_training(rungs_, domain)
+    fits_one(task, rungs_)
     general = read_general(general_text, share=mix_general, most=max_forgetting)
     Budget.parse(budget, price=price or 1.0)  # can it be read?
     loaded = model()
@@ -50,3 +52,20 @@ def arrange(
     asked = general_text is not None or max_forgetting is not None
     folder = run or default_folder(task, loaded, rungs_, seed, all, volume, general if asked else None, domain, race)
     return Climb(task, loaded, folder, rungs_, all, race, seed, volume, spend, general=general, domain=domain)
+
+
+def fits_one(task: Task, rungs: Sequence[Rung]) -> None:
+    """UserError where none of the rungs takes a task of this kind, so that a climb would measure nothing."""
+    if any(task.kind in rung.kinds for rung in rungs):
+        return
+    if task.kind == "prefer":
+        raise UserError(
+            "no rung learns from preference pairs yet; to climb on the chosen answers alone, type --output chosen "
+            "(or whatever that column is called)",
+            zh="目前还没有方法能从偏好对中学习；若只用选中的回答来攀登，请加 --output chosen（或该列的名称）",
+        )
+    names = ", ".join(rung.name for rung in rungs)
+    raise UserError(
+        f"not for {task.kind} tasks: {names}; leave out --rungs to climb those that are",
+        zh=f"不适用于 {task.kind} 任务：{names}；去掉 --rungs，就攀登适用的方法",
+    )

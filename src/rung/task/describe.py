@@ -55,7 +55,7 @@ def summary(inspection: Inspection, language: Language, word: Word) -> Table:
     task, columns = inspection.task, inspection.columns
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")  # a line of Chinese may be wider than it was wrapped for: nothing is cut off
     lines = [
         ("task", task.name),
         (
@@ -116,7 +116,7 @@ def describe_gap(inspection: Inspection, language: Language) -> str:
 def label_table(inspection: Inspection, word: Word) -> Table:
     """Labels with their share and counts in each split."""
     table = Table(box=None, pad_edge=False, title_justify="left")
-    table.add_column(word("label"))
+    table.add_column(word("label"), overflow="fold")
     for name in (word("total"), word("share"), *SPLITS):
         table.add_column(name, justify="right")
     for label, count in list(inspection.labels.items())[:LABELS]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rung.task.answers import canonical
+from rung.task.columns import Columns
 from rung.task.inspection import Count, Lengths, Near
 from rung.task.near import near_duplicates
 from rung.task.notes import Note, excerpt, joined
@@ -15,6 +16,9 @@ from rung.task.split import SPLITS, Split
 from rung.task.targets import arranged
 
 Parts = Mapping[Split, Sequence[Item]]
+LISTED = 10  # labels that a warning names
+UNBALANCED = 0.8  # share of one label from which accuracy says little
+BLIND = (" (how they are answered is not measured there)", "（它们答得如何，在其中测不到）")
 
 
 def label_counts(splits: Parts) -> dict[str, dict[str, float]]:
@@ -28,13 +32,29 @@ def label_counts(splits: Parts) -> dict[str, dict[str, float]]:
     }
 
 
-def label_warnings(splits: Parts) -> list[Note]:
-    """Labels that train lacks, and labels that differ only in case or blanks."""
-    every = sorted({item.answer for items in splits.values() for item in items})
-    missing = [label for label in every if label not in {item.answer for item in splits["train"]}]
-    notes = []
-    if missing:
-        notes.append(Note(f"not in train: {joined(missing)}", f"训练集中没有的标签：{joined(missing)}"))
+def label_warnings(splits: Parts, metric: str) -> list[Note]:
+    """Labels that a split lacks, one that is nearly all of the rows, and labels that differ only in case or blanks."""
+    counts = label_counts(splits)
+    every, notes = sorted(counts), []
+    for name, zh in (("train", "训练集"), ("dev", "开发集"), ("test", "测试集")):
+        if missing := [label for label in every if not counts[label][name]]:
+            listed = joined(missing[:LISTED])
+            more, more_zh = "", ""
+            if (left := len(missing) - LISTED) > 0:
+                more, more_zh = f" and {left} more", f" 等 {len(missing)} 个"
+            blind, blind_zh = ("", "") if name == "train" else BLIND
+            notes.append(
+                Note(f"not in {name}: {listed}{more}{blind}", f"{zh}中没有的标签：{listed}{more_zh}{blind_zh}")
+            )
+    most, share = next((label, count["share"]) for label, count in counts.items())
+    if share >= UNBALANCED and metric == "accuracy":
+        notes.append(
+            Note(
+                f"{100 * share:.0f} % of the rows are {most!r}: always to answer so has that accuracy; "
+                "--metric macro-f1 counts every label alike",
+                f"{100 * share:.0f} % 的行是 {most!r}：总答它就有这么高的准确率；--metric macro-f1 对各标签一视同仁",
+            )
+        )
     alike = Counter(" ".join(label.casefold().split()) for label in every)
     same = [label for label in every if alike[" ".join(label.casefold().split())] > 1]
     if same:
@@ -45,6 +65,17 @@ def label_warnings(splits: Parts) -> list[Note]:
             )
         )
     return notes
+
+
+def pair_warnings(columns: Columns) -> list[Note]:
+    """What to do with preference pairs, which no rung learns from yet."""
+    chosen = columns.chosen
+    return [
+        Note(
+            f"no rung learns from preference pairs yet; --output {chosen} climbs on the chosen answers alone",
+            f"目前还没有方法能从偏好对中学习；加 --output {chosen} 可只用选中的回答来攀登",
+        )
+    ]
 
 
 def field_warnings(splits: Parts, schema: Mapping[str, Any] | None) -> list[Note]:

@@ -15,7 +15,7 @@ from typing import Unpack
 from rung.task.answers import infer_kind
 from rung.task.columns import Columns, find_columns, require
 from rung.task.config import Options, Settings
-from rung.task.findings import field_warnings, label_counts, label_warnings, lengths, near
+from rung.task.findings import field_warnings, label_counts, label_warnings, lengths, near, pair_warnings
 from rung.task.gap import detectable_gap
 from rung.task.inspection import Count, Inspection
 from rung.task.language import language_of
@@ -80,8 +80,15 @@ def inspect_task(
         near_duplicates=tuple(near(splits)),
         detectable_gap=detectable_gap(len(splits["dev"])),
         notes=tuple(note for table in tables.values() for note in table.notes),
-        warnings=tuple(label_warnings(splits) if kind == "classify" else field_warnings(splits, task.schema)),
+        warnings=tuple(warnings(splits, task, columns)),
     )
+
+
+def warnings(splits: Parts, task: Task, columns: Columns) -> list[Note]:
+    """What may spoil the result, for tasks of this kind."""
+    if task.kind == "classify":
+        return label_warnings(splits, task.metric)
+    return pair_warnings(columns) if task.kind == "prefer" else field_warnings(splits, task.schema)
 
 
 def agreed_columns(tables: Mapping[Split, Table], said: Settings) -> Columns:

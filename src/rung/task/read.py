@@ -214,7 +214,7 @@ def add(table: Table, line: int, cells: Sequence[str], blank: bool) -> None:
 def misfit(found: int, wanted: int) -> Note:
     """The reason of a row with too many or too few cells."""
     return Note(
-        f"{found} cells where the header has {wanted}: is a delimiter in the text not quoted?",
+        f"{found} cell{'' if found == 1 else 's'} where the header has {wanted}: is a delimiter in the text not quoted?",
         f"这一行有 {found} 格，表头有 {wanted} 格：文本里的分隔符是否没有加引号？",
     )
 
