@@ -169,6 +169,15 @@ def test_a_dictionary_is_plain_json() -> None:
     assert from_dict(again) == FULL
 
 
+def test_a_run_in_place_of_an_adaptation_names_those_that_it_has(tmp_path: Path) -> None:
+    places = [save(FULL, tmp_path / "run" / "adaptations" / name) for name in ("lora", "tfidf")]
+    for wrong in (tmp_path / "run", tmp_path / "run" / "adaptations" / "loar"):
+        with pytest.raises(AdaptationError) as error:
+            load(wrong)
+        assert str(error.value).endswith(f"; there are {places[0]}, {places[1]}.")
+        assert error.value.zh.endswith(f"；现有 {places[0]}、{places[1]}。")
+
+
 @pytest.mark.parametrize("name", [".", "..", "/", "a" * 300])
 def test_a_folder_without_a_name_or_with_too_long_a_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -311,8 +311,18 @@ def test_a_file_of_inputs_is_read_by_the_columns_of_the_task(rung: Run, tmp_path
     found = rung("predict", folder, "--model", "fake", "--file", file, "--json").out
     assert json.loads(found)["input"] == "head: 2\nbody: 3"
     assert json.loads(rung("evaluate", folder, file, "--model", "fake", "--json").out)["value"] == 1.0
+    typed = rung("predict", folder, "2\n3", "--model", "fake", lang="en")
+    assert (typed.out, "written $'head: ...\\nbody: ...'" in typed.err) == ("a\n", True)
+    assert rung("predict", folder, "head: 2\nbody: 3", "--model", "fake", lang="en").err == ""
     file.write_text("text\n1\n", encoding="utf-8")
     assert "no column head, body" in rung("predict", folder, "--model", "fake", "--file", file, lang="en").err
+
+
+def test_climb_tells_what_may_spoil_the_result(rung: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("text,label\n" + "".join(f"t{i},{'no' if i % 9 else 'yes'}\n" for i in range(60)), encoding="utf-8")
+    done = rung("climb", file, "--model", "fake", "--rungs", "majority", "--run", tmp_path / "run", lang="en")
+    assert "warning: 88 % of the rows are 'no'" in done.err
 
 
 def test_data_takes_given_splits_alone(rung: Run, climbed: tuple[Path, Path]) -> None:

@@ -74,9 +74,10 @@ def load(folder: Path, model: ModelRef | None = None) -> Adaptation:
     """
     path = folder / "adaptation.json"
     if not _is_there(path):
+        known, zh = beside(folder)
         raise AdaptationError(
-            f"{folder} is no adaptation: it has no adaptation.json. A climb leaves them in RUN/adaptations/NAME.",
-            zh=f"{folder} 不是适配：其中没有 adaptation.json。攀登把适配留在 RUN/adaptations/NAME。",
+            f"{folder} is no adaptation: it has no adaptation.json. A climb leaves them in RUN/adaptations/NAME{known}.",
+            zh=f"{folder} 不是适配：其中没有 adaptation.json。攀登把适配留在 RUN/adaptations/NAME{zh}。",
         )
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
@@ -102,6 +103,18 @@ def load(folder: Path, model: ModelRef | None = None) -> Adaptation:
         adaptation = dataclasses.replace(adaptation, adapter=str(inside.resolve()))
     check_model(adaptation, model, str(folder))
     return adaptation
+
+
+def beside(folder: Path) -> tuple[str, str]:
+    """To end an error with, in both languages: what was perhaps meant, the adaptations of a run or those beside the folder."""
+    for place in (folder / "adaptations", folder.parent):
+        try:
+            found = sorted(str(path.parent) for path in place.glob("*/adaptation.json"))
+        except (OSError, ValueError):  # a name that is too long or holds a null
+            continue
+        if found:
+            return f"; there are {', '.join(found)}", f"；现有 {'、'.join(found)}"
+    return "", ""
 
 
 def _is_there(path: Path) -> bool:

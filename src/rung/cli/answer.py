@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ from rung.cli.options import (
     show_json,
     speak,
 )
-from rung.types import DataError
+from rung.types import DataError, Language
 
 
 @app.command()
@@ -56,6 +57,8 @@ def predict(
         for row in bad:
             say(language, f"left out: {row.place}: {row.reason.en}", f"略过：{row.place}：{row.reason.zh}")
     else:
+        if not texts and sys.stdin.isatty():
+            say(language, "one input a line; Ctrl-D ends them", "每行一个输入；Ctrl-D 结束")
         wanted = list(texts or lines_of(sys.stdin.buffer.read(), encoding or "utf-8"))
     if any("\ud800" <= c <= "\udfff" for text in wanted for c in text):
         raise DataError(
@@ -63,6 +66,8 @@ def predict(
             zh="输入不是 UTF-8；请放入文件，用 --file 与 --encoding 给出",
         )
     made, loaded = open_adaptation(adaptation, model, dtype, batch_size, locals())
+    if file is None:
+        say_columns(made.input_columns, wanted, language)
     with opened(made, loaded) as answer:
         for text, p in zip(wanted, in_order(answer, as_examples(wanted), loaded.workers), strict=True):
             if as_json:
@@ -74,6 +79,14 @@ def predict(
             else:
                 shown = p.output if p.valid else f"[{'无效' if language == 'zh' else 'not valid'}] {p.text}"
                 typer.echo(shown if len(wanted) == 1 else "\\n".join(shown.splitlines()))
+
+
+def say_columns(columns: Sequence[str], texts: Sequence[str], language: Language) -> None:
+    """An input that was made of several columns wants to be typed as it was learned."""
+    if len(columns) > 1 and any(not text.startswith(tuple(f"{name}: " for name in columns)) for text in texts):
+        form = "\\n".join(f"{name}: ..." for name in columns)
+        say(language, f"the inputs of this task are several columns, written $'{form}'; or give a file with them: --file",
+            f"这个任务的输入由几列组成，写作 $'{form}'；也可用 --file 给出含这些列的文件")  # fmt: skip
 
 
 def lines_of(data: bytes, encoding: str) -> list[str]:
