@@ -25,6 +25,13 @@ def test_a_proven_rung(result_of: Make):
     assert zh[2] == "每次请求约需 74 词元、6 毫秒、970 MFLOP，构建用时 1 分 36 秒；下一个方法 full 用不上。"
 
 
+def test_a_latin_name_stands_apart_from_chinese(result_of: Make):
+    result = result_of()
+    for metric, said in (("macro-f1", "其宏平均 F1 为 0.905"), ("chrf", "其 chrF 为 0.905")):
+        result["task"]["metric"] = metric
+        assert said in three_sentences(result, "zh")[1]
+
+
 def likely(result: dict[str, Any]) -> dict[str, Any]:
     chosen = result["chosen"] | {
         "rung": "few-shot-bm25",

@@ -44,6 +44,15 @@ def test_summary_holds_the_sentences_and_every_rung(result_of: MakeResult, langu
     assert next(line for line in said.splitlines() if line.startswith("→")).split()[1] == "lora"
 
 
+def test_on_a_narrow_terminal_nothing_is_cut_off(result_of: MakeResult):
+    result = result_of()
+    result["rungs"][2]["more_dev"] = 310
+    for width in (66, 80):
+        console = drawn(width=width)
+        console.print(summary(result, "zh"))
+        assert "…" not in text(console)
+
+
 def climb(watch: LiveTable, result: dict[str, Any]) -> None:
     watch.started(task=TASK, rungs=["zero-shot", "lora"], target=0.85, run=RUN)
     watch.entered("zero-shot")

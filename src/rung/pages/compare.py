@@ -16,7 +16,7 @@ from rung.pages.view import language_of, page
 from rung.report.figures import DASH, Figures
 from rung.report.pairs import sheet
 from rung.report.sentences import rung_row
-from rung.report.text import KINDS, METRICS, SPLITS, STATUS, term
+from rung.report.text import KINDS, METRICS, SPLITS, STATUS, amid_chinese, term
 from rung.task.metrics import METRICS as MEASURES
 from rung.types import Language, Sealed, Task
 
@@ -80,7 +80,7 @@ def paired(one: Run, two: Run, language: Language) -> str:
         if zh:
             caveat = "；两者都是据开发集选出的，此数偏乐观" if split == "dev" else ""
             verdict = "差异显著" if clear else "看不出差异"
-            return f"{name}：在{where}共同的 {n} 条上，{metric}相差 {span}（95% 区间），{verdict}{caveat}。"
+            return f"{name}：在{where}共同的 {n} 条上，{amid_chinese(metric).lstrip()}相差 {span}（95% 区间），{verdict}{caveat}。"
         caveat = "; both were chosen by dev, which flatters them" if split == "dev" else ""
         verdict = "a clear difference" if clear else "no clear difference"
         return (

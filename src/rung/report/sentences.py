@@ -11,7 +11,7 @@ from typing import Any
 
 from rung.ladder import LADDER
 from rung.report.figures import Figures
-from rung.report.text import METRICS, term
+from rung.report.text import METRICS, amid_chinese, term
 from rung.types import Language
 
 Row = Mapping[str, Any]
@@ -87,7 +87,7 @@ def _how_good(result: Mapping[str, Any], language: Language) -> str:
         return _say(
             language,
             f"On the sealed test, opened once, its {metric} is {figures.with_n(test)} ({percent}% interval){warning}.",
-            f"在只打开一次的封存测试集上，其{metric}为 {figures.with_n(test)}（{percent}% 区间）{warning}。",
+            f"在只打开一次的封存测试集上，其{amid_chinese(metric)}为 {figures.with_n(test)}（{percent}% 区间）{warning}。",
         )
     if dev is None:
         return _say(
@@ -100,7 +100,7 @@ def _how_good(result: Mapping[str, Any], language: Language) -> str:
         language,
         f"{why_en}, so all that is known is its {metric} on dev, {figures.with_n(dev)}, "
         "which flatters what was chosen by it.",
-        f"{why_zh}，因此只知道它在开发集上的{metric}：{figures.with_n(dev)}；它正是据此选出的，这个数偏乐观。",
+        f"{why_zh}，因此只知道它在开发集上的{amid_chinese(metric).rstrip()}：{figures.with_n(dev)}；它正是据此选出的，这个数偏乐观。",
     )
 
 

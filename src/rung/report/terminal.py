@@ -75,10 +75,10 @@ def rung_table(language: Language, unit: str = "flops") -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("")
     table.add_column(word("rung", language), no_wrap=True)
-    table.add_column(word("candidates", language), justify="right")
+    table.add_column(word("candidates", language), justify="right", no_wrap=True)
     table.add_column(word("dev_score", language), no_wrap=True)
-    table.add_column(term(UNITS, unit, language), justify="right")
-    table.add_column(word("verdict", language), no_wrap=True)
+    table.add_column(term(UNITS, unit, language), justify="right", overflow="fold")
+    table.add_column(word("verdict", language), overflow="fold")  # on a narrow terminal on two lines, not cut off
     return table
 
 

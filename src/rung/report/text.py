@@ -137,6 +137,11 @@ def pick(pair: Pair, language: Language) -> str:
     return pair[1] if language == "zh" else pair[0]
 
 
+def amid_chinese(name: str) -> str:
+    """A name between Chinese characters: a blank stands before and behind what is Latin ("其 chrF 为")."""
+    return f"{' ' * name[0].isascii()}{name}{' ' * name[-1].isascii()}"
+
+
 def word(key: str, language: Language, **values: object) -> str:
     """An entry of ``WORDS``, filled."""
     return pick(WORDS[key], language).format(**values)
