@@ -107,7 +107,16 @@ FIELDS = Words("zh", fields=("name", "tags"), schema=SCHEMA)
 def test_json(text, value):
     output, valid = read_answer(TEMPLATES["zh"]["extract"][0], "extract", text, FIELDS)
     assert valid is (value is not None)
-    assert output == (json.dumps(value, ensure_ascii=False, sort_keys=True) if valid else "")
+    assert output == (json.dumps(value, ensure_ascii=False, separators=(",", ":")) if valid else "")
+
+
+def test_json_is_written_as_the_answers_of_the_examples_are():
+    prompt, inner = TEMPLATES["en"]["extract"][0], {"properties": {"z": {}, "b": {}}}
+    words = Words("en", schema={"properties": {"who": {}, "all": {"items": inner}, "age": {}}})
+    text = '{"x": 1, "age": 3, "c": 2, "all": [{"b": 1, "z": 2}], "who": "王"}'
+    output = '{"who":"王","all":[{"z":2,"b":1}],"age":3,"c":2,"x":1}'
+    assert read_answer(prompt, "extract", text, words) == (output, True)
+    assert read_answer(prompt, "extract", '{"a": 1, "b": 2}', Words("en", fields=("b", "a")))[0] == '{"b":2,"a":1}'
 
 
 @pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": Infinity}', '{"a": ' + "9" * 5000 + "}", '{"a": 1e999}'])
@@ -117,7 +126,7 @@ def test_json_numbers_that_are_none(text):
 
 def test_json_without_a_schema_may_use_the_fields_only():
     prompt, words = TEMPLATES["en"]["extract"][0], Words("en", fields=("name",))
-    assert read_answer(prompt, "extract", '{"name": [1]}', words) == ('{"name": [1]}', True)
+    assert read_answer(prompt, "extract", '{"name": [1]}', words) == ('{"name":[1]}', True)
     assert read_answer(prompt, "extract", '{"other": 1}', words) == INVALID
 
 
@@ -145,7 +154,7 @@ def test_reasoning_is_read_behind_the_last_marker():
     sums = with_magic(TEMPLATES["en"]["generate"][0], "step-by-step")
     assert read_answer(sums, "generate", " 9 + 9 = 18. Therefore, the answer is 18.", Words("en")) == ("18", True)
     objects = with_magic(TEMPLATES["en"]["extract"][0], "step-by-step")
-    assert read_answer(objects, "extract", ' A set {x}. Answer: {"a": 1}', Words("en")) == ('{"a": 1}', True)
+    assert read_answer(objects, "extract", ' A set {x}. Answer: {"a": 1}', Words("en")) == ('{"a":1}', True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 from rung.prompts.render import Source, answer_text, part_text
@@ -26,7 +27,8 @@ def read_answer(prompt: Prompt, kind: Kind, text: str, words: Source) -> tuple[s
 
     - ``classify``: the text, or its first line, is a label up to case, width, quotes and punctuation; or the line opens with the
       label, goes on behind a punctuation mark or space, and names no other label.
-    - ``extract``: the JSON object at the first ``{``, with the types and keys of the schema, as canonical JSON.
+    - ``extract``: the JSON object at the first ``{``, with the types and keys of the schema and in its order, as canonical JSON:
+      written as the answers of the task's examples are.
     - ``generate``, ``prefer``: the text without surrounding white space; nothing left is not an answer.
 
     A prompt that reasons is read behind the last lead ("Therefore, the answer is", "Answer:", "答案："); where the text holds none it
@@ -136,11 +138,26 @@ def _json_object(text: str, words: Words) -> tuple[str, bool]:
         value, _ = _DECODER.raw_decode(text, start)
         if not _has_shape(value, words):
             return _UNREADABLE
-        output = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)  # 1e999 parses as infinity
+        value = _in_order(value, words.schema or {"properties": {key: {} for key in words.fields}})
+        output = json.dumps(
+            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        )  # 1e999 parses as infinity
         output.encode()  # "\ud800" parses, but cannot be written to a file
     except (ValueError, RecursionError):
         return _UNREADABLE
     return output, True
+
+
+def _in_order(value: Any, schema: Any) -> Any:
+    """The value with its keys as the schema has them, unknown ones sorted behind: equal answers are equal texts."""
+    known: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {}
+    if isinstance(value, list):
+        return [_in_order(item, known.get("items")) for item in value]
+    if not isinstance(value, dict):
+        return value
+    properties = known.get("properties", {})
+    keys = [*(key for key in properties if key in value), *sorted(value.keys() - properties.keys())]
+    return {key: _in_order(value[key], properties.get(key)) for key in keys}
 
 
 def _has_shape(value: dict[str, Any], words: Words) -> bool:
