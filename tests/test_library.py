@@ -90,6 +90,17 @@ def test_evaluate_reads_a_file(climb: rung.Climbed, able: Any, orders_csv: Path)
     assert asked.evaluate(orders_csv, input="text, label", output="label").n == 120
     with pytest.raises(UserError, match="no-such"):
         asked.evaluate(orders_csv.with_name("no-such.csv"))
+    other = orders_csv.with_name("other.csv")
+    other.write_text(orders_csv.read_text(encoding="utf-8"), encoding="utf-16")
+    assert asked.evaluate(other, encoding="utf-16").n == 120
+
+
+def test_an_inspection_shows_itself(orders_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for language, words in (("en", ("detectable gap", "told apart")), ("zh", ("可分辨的差距", "开发集"))):
+        monkeypatch.setenv("RUNG_LANG", language)
+        assert all(word in str(rung.inspect_task(orders_csv)) for word in words)
+    with pytest.raises(UserError, match="read from a file, and this is a dict; write it to one"):
+        rung.load_task({"text": ["a"]})  # type: ignore[arg-type]
 
 
 def test_an_earlier_climb(climb: rung.Climbed, tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ class Answering:
 
     def evaluate(
         self, examples: str | Path | Sequence[Example], *, metric: str | None = None, input: str | Sequence[str] = (),
-        output: str | None = None,
+        output: str | None = None, encoding: str = "utf-8",
     ) -> Result:  # fmt: skip
         """The metric with its 95 % interval on labelled examples, or on a file of them (``input``, ``output``: its columns).
 
@@ -218,7 +218,7 @@ class Answering:
             columns = tuple(part.strip() for part in listed if part.strip())
             examples, _ = load_examples(
                 examples, made.kind, labels=made.labels, schema=made.schema, input=columns, output=output,
-                usual=made.input_columns, usual_output=made.output_column,
+                usual=made.input_columns, usual_output=made.output_column, encoding=encoding,
             )  # fmt: skip
         task = bare_task(made, find_metric(metric, made.kind).name)
         return Marked(task, tuple(examples), tuple(self._ask(examples))).result()

@@ -129,7 +129,7 @@ def test_a_label_that_is_nearly_all_of_the_rows_is_told(write, rows):
     path = write("a.csv", csv([(text, "good" if i % 6 else "bad") for i, (text, _) in enumerate(rows(60))]))
     found = [note.en for note in inspect_task(path).warnings]
     assert found == [
-        "83 % of the rows are 'good': always to answer so has that accuracy; --metric macro-f1 counts every label alike"
+        "83 % of the rows are 'good': answering so every time is that accurate; --metric macro-f1 counts every label alike"
     ]
     assert inspect_task(path, metric="macro-f1").warnings == ()
 

@@ -139,10 +139,9 @@ def _json_object(text: str, words: Words) -> tuple[str, bool]:
         if not _has_shape(value, words):
             return _UNREADABLE
         value = _in_order(value, words.schema or {"properties": {key: {} for key in words.fields}})
-        output = json.dumps(
-            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-        )  # 1e999 parses as infinity
-        output.encode()  # "\ud800" parses, but cannot be written to a file
+        # 1e999 parses, as infinity; "\ud800" parses, but cannot be written to a file
+        output = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        output.encode()
     except (ValueError, RecursionError):
         return _UNREADABLE
     return output, True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from io import StringIO
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -48,6 +49,13 @@ def describe(inspection: Inspection, language: Language = "en", rows: int = ROWS
     for note in inspection.warnings:
         parts.append(Text(f"{word('warning')}: {note.text(language)}", style="yellow"))
     return Group(*parts)
+
+
+def described(inspection: Inspection, language: Language, width: int = 100) -> str:
+    """The same as plain text, for a notebook."""
+    out = StringIO()
+    Console(file=out, width=width, no_color=True, highlight=False).print(describe(inspection, language))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def summary(inspection: Inspection, language: Language, word: Word) -> Table:

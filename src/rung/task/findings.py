@@ -50,7 +50,7 @@ def label_warnings(splits: Parts, metric: str) -> list[Note]:
     if share >= UNBALANCED and metric == "accuracy":
         notes.append(
             Note(
-                f"{100 * share:.0f} % of the rows are {most!r}: always to answer so has that accuracy; "
+                f"{100 * share:.0f} % of the rows are {most!r}: answering so every time is that accurate; "
                 "--metric macro-f1 counts every label alike",
                 f"{100 * share:.0f} % 的行是 {most!r}：总答它就有这么高的准确率；--metric macro-f1 对各标签一视同仁",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ class Source:
 
 def find_source(path: str | Path | None, options: Mapping[str, Any]) -> Source:
     """Files and settings; ``options`` (None: not given) win over the ``task.yaml``. DataError without a train file."""
+    if path is not None and not isinstance(path, str | PathLike):  # of a notebook
+        kind = type(path).__name__
+        raise DataError(
+            f"a task is read from a file, and this is a {kind}; write it to one first: a table by its to_parquet",
+            zh=f"任务要从文件读取，而这里给的是 {kind}；请先写成文件，表格可用它的 to_parquet",
+        )
     if path is not None and not exists(Path(path)):
         raise DataError(f"there is no file {path}", zh=f"找不到文件 {path}")
     given = {key: value for key, value in options.items() if value is not None}
