@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rung.ladder import LADDER
 from rung.report.sentences import three_sentences
 
 Make = Callable[..., dict[str, Any]]
@@ -54,6 +55,23 @@ def test_break_even_is_what_comes_next_where_more_examples_would_not_help(result
     for row in result["rungs"]:
         row["more_dev"] = None
     assert "beyond about 7,200 requests lora costs less in all" in three_sentences(result, "en")[2]
+
+
+def test_the_rungs_that_a_climb_left_out_come_next(result_of: Make):
+    result = likely(result_of())
+    result["break_even"] = []
+    for row in result["rungs"]:
+        row["more_dev"] = None
+        row["status"] = "missed"
+    left = len([rung for rung in LADDER if rung.name not in {row["name"] for row in result["rungs"]}])
+    assert left > 1
+    assert three_sentences(result, "en")[2].endswith(
+        f"{left} other rungs of the ladder would be next: climb without --rungs."
+    )
+    assert f"另外 {left} 个方法" in three_sentences(result, "zh")[2]
+    result["rungs"] += [dict(result["rungs"][-1], name=rung.name) for rung in LADDER]
+    assert three_sentences(result, "en")[2].endswith("more or better examples or a larger model would be next.")
+    assert three_sentences(result | {"target": None}, "en")[2].endswith("no rung of the ladder is left to try.")
 
 
 def test_an_unopened_test_is_never_called_a_test_figure(result_of: Make):

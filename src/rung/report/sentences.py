@@ -238,12 +238,33 @@ def _next_rung(result: Mapping[str, Any]) -> tuple[str, str]:
         return f"the next rung, {waiting}, was not needed", f"下一个方法 {waiting} 用不上"
     if waiting:
         return f"the next rung, {waiting}, has not been tried", f"下一个方法 {waiting} 还没有试"
-    if result["chosen"]["met"] or result["target"] is None:
-        return "no rung above it is left to try", "其上没有未试的方法"
+    if result["chosen"]["met"]:
+        return "no rung above it is left to try in this climb", "本次攀登中其上没有未试的方法"
+    if n := len(left_out(result)):
+        s = "s" if n > 1 else ""
+        return (
+            f"{n} other rung{s} of the ladder would be next: climb without --rungs or --recipe",
+            f"下一步可试阶梯上另外 {n} 个方法：去掉 --rungs 或 --recipe 再攀登",
+        )
+    if result["target"] is None:
+        return "no rung of the ladder is left to try", "阶梯上没有未试的方法"
     return (
-        "every rung of this climb was tried, so more or better examples or a larger model would be next",
-        "本次攀登的方法都试过了，下一步是补充、改善样本，或换更大的模型",
+        "every rung was tried, so more or better examples or a larger model would be next",
+        "方法都试过了，下一步是补充、改善样本，或换更大的模型",
     )
+
+
+def left_out(result: Mapping[str, Any]) -> list[str]:
+    """The rungs of the ladder that were not asked for, though they are for tasks of this kind and for this model."""
+    task, names = result["task"], {row["name"] for row in result["rungs"]}
+    return [
+        rung.name
+        for rung in LADDER
+        if rung.name not in names
+        and task["kind"] in rung.kinds
+        and task["n_train"] >= rung.needs
+        and not (rung.weights and result.get("endpoint"))
+    ]
 
 
 def _continue(result: Mapping[str, Any], language: Language) -> str:
