@@ -74,9 +74,12 @@ def test_tokens_are_counted_over_all_predictions(ledger: Ledger) -> None:
 def test_another_climb_is_refused_and_named(ledger: Ledger) -> None:
     ledger.claim({"seed": "0", "metric": "accuracy"})
     ledger.claim({"seed": "0", "metric": "accuracy"})
-    with pytest.raises(DataError, match=r"its seed is 0, this one's is 1.*--run") as error:
+    with pytest.raises(DataError, match=r"What differs: the seed \(0 there, 1 here\)\. Type --run") as error:
         ledger.claim({"metric": "accuracy", "seed": "1"})
-    assert "另一次攀登" in error.value.zh
+    assert "另一次攀登，不同之处：种子（那次为 0，这次为 1）" in error.value.zh
+    ledger.claim({"task": "09702c445b8f2528"})
+    with pytest.raises(DataError, match=r"What differs: the examples or their splits\. Type --run"):
+        ledger.claim({"task": "f2cc90eb81a20f50"})
 
 
 def test_events_are_kept_in_their_order(ledger: Ledger) -> None:

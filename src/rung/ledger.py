@@ -23,6 +23,16 @@ from typing import Any
 from rung.folders import room_for, writable
 from rung.types import DataError, Example, Prediction
 
+CLAIMS = {  # how a person calls what makes a climb this climb
+    "version": ("the version of run folders", "运行文件夹的版本"), "task": ("the examples or their splits", "样本或其切分"),
+    "language": ("the task's language", "任务语言"), "description": ("the description", "任务说明"), "metric": ("the metric", "指标"),
+    "target": ("the target", "目标"), "weights": ("the base model", "基座模型"), "dtype": ("the number format", "数值精度"),
+    "seed": ("the seed", "种子"), "volume": ("--volume", "--volume"), "rungs": ("the rungs", "方法"),
+    "general text": ("the general text", "通用文本"), "general share": ("--mix-general", "--mix-general"),
+    "max forgetting": ("--max-forgetting", "--max-forgetting"), "domain text": ("the domain text", "领域文本"),
+}  # fmt: skip
+HASHES = ("task", "weights", "general text", "domain text")  # values that tell nobody anything
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS examples (
@@ -87,10 +97,13 @@ class Ledger:
             if known is None:
                 self._write("INSERT INTO meta VALUES (?, ?)", [(key, value)])
             elif known != value:
+                en, zh = CLAIMS.get(key, (key, key))
+                shown = key not in HASHES
                 raise DataError(
-                    f"{self.path.parent} holds another climb: its {key} is {known}, this one's is {value}. "
-                    "Type --run with another folder.",
-                    zh=f"{self.path.parent} 里是另一次攀登：其 {key} 为 {known}，这次为 {value}。请用 --run 指定别的文件夹。",
+                    f"{self.path.parent} holds another climb. What differs: {en}"
+                    f"{f' ({known} there, {value} here)' if shown else ''}. Type --run with another folder.",
+                    zh=f"{self.path.parent} 里是另一次攀登，不同之处：{zh}"
+                    f"{f'（那次为 {known}，这次为 {value}）' if shown else ''}。请用 --run 指定别的文件夹。",
                 )
 
     def event(self, kind: str, detail: Mapping[str, Any]) -> None:
