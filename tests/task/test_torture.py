@@ -177,7 +177,7 @@ ERRORS = {
     "no columns that we know": (
         "a.csv",
         "foo,bar\na,x\n",
-        ("no column is named as the output usually is", "found: foo, bar", "--output COLUMN"),
+        ("no column is named as the output usually is", "found in the first row: foo, bar", "--output COLUMN"),
     ),
     "no input column": ("a.csv", "foo,label\na,x\n", ("as the input usually is", "--input COLUMN")),
     "no rows": ("a.csv", "text,label\n", ("a.csv holds no rows",)),

@@ -180,9 +180,11 @@ def require(table: Table, name: str) -> None:
 def missing(table: Table, what: str, what_zh: str, names: Sequence[str]) -> DataError:
     """The error for a table whose column cannot be told."""
     chinese = [name for name in names if not name.isascii()]
+    header = table.file.lower().endswith((".csv", ".tsv", ".xlsx"))
+    where, where_zh = (" in the first row", "（取自第一行）") if header else ("", "")
     return DataError(
         f"{table.file}: no column is named as the {what} usually is ({joined(names[:5])} ...); "
-        f"found: {joined(table.columns)}. Type --{what} COLUMN",
-        zh=f"{table.file}：没有找到{what_zh}列（常用名 {joined([*chinese[:5], *names[:3]])} …）；现有的列：{joined(table.columns)}。"
-        f"请加 --{what} 列名",
+        f"found{where}: {joined(table.columns)}. Type --{what} COLUMN",
+        zh=f"{table.file}：没有找到{what_zh}列（常用名 {joined([*chinese[:5], *names[:3]])} …）；现有的列{where_zh}："
+        f"{joined(table.columns)}。请加 --{what} 列名",
     )
