@@ -26,6 +26,12 @@ def test_a_proven_rung(result_of: Make):
     assert zh[2] == "每次请求约需 74 词元、6 毫秒、970 MFLOP，构建用时 1 分 36 秒；下一个方法 full 用不上。"
 
 
+def test_requests_to_an_endpoint_are_added_up(result_of: Make):
+    endpoint = {"asked": {}, "price": None}
+    assert "the requests of its search took 1 min 36 s in all" in three_sentences(result_of(endpoint=endpoint), "en")[2]
+    assert "搜索的各次请求合计用时 1 分 36 秒" in three_sentences(result_of(endpoint=endpoint), "zh")[2]
+
+
 def test_a_latin_name_stands_apart_from_chinese(result_of: Make):
     result = result_of()
     for metric, said in (("macro-f1", "其宏平均 F1 为 0.905"), ("chrf", "其 chrF 为 0.905")):

@@ -133,7 +133,9 @@ def _cost_and_next(result: Mapping[str, Any], language: Language) -> str:
     if result["chosen"] is None:
         return _continue(result, language)
     en, zh = _next(result)
-    cost = _cost(rung_row(result, result["chosen"]["rung"])["cost"], language, currency_of(result))
+    cost = _cost(
+        rung_row(result, result["chosen"]["rung"])["cost"], language, currency_of(result), bool(result.get("endpoint"))
+    )
     return _say(language, f"{cost}; {en}.", f"{cost}；{zh}。")
 
 
@@ -163,7 +165,7 @@ def spent_there(endpoint: Mapping[str, Any], language: Language) -> str:
     return said + _say(language, f"; at most {paid}", f"；至多 {paid}")
 
 
-def _cost(cost: Row, language: Language, currency: str = "") -> str:
+def _cost(cost: Row, language: Language, currency: str = "", endpoint: bool = False) -> str:
     figures, join = Figures(language), _say(language, ", ", "、")
     request = [
         _say(
@@ -191,6 +193,10 @@ def _cost(cost: Row, language: Language, currency: str = "") -> str:
     built_part = (
         _say(language, f", and it took {built} to build", f"，构建用时 {built}") if cost["build_seconds"] else ""
     )
+    if built_part and endpoint:  # requests that were under way at once are added up
+        built_part = _say(
+            language, f", and the requests of its search took {built} in all", f"，搜索的各次请求合计用时 {built}"
+        )
     if not built_part:
         built_part = _say(language, " and there is nothing to build", "，无需构建")
     return per + built_part
