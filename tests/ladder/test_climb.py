@@ -191,6 +191,7 @@ def test_without_a_proof_the_cheapest_good_rung_is_chosen(tmp_path: Path, orders
     assert [row["status"] for row in result["rungs"]] == ["missed", "missed"]
     assert result["chosen"]["rung"] == "few-shot"
     assert (result["chosen"]["met"], result["chosen"]["verdict"]) == (False, "missed")
+    assert result["chosen"]["ahead"] is None  # it is the best itself
     assert "no rung is proven" in result["chosen"]["why"]["en"]
     assert "没有方法" in result["chosen"]["why"]["zh"]
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom
 
 from rung.evaluate import Marked, exact_lower, needed
-from rung.ladder.verdict import ALPHA, break_even, cheapest_good, judge, total_cost, worse
+from rung.ladder.verdict import ALPHA, break_even, cheapest_good, judge, lead, total_cost, worse
 from rung.types import Cost, Prediction, Task
 
 
@@ -105,6 +105,16 @@ def test_worse_by_the_bootstrap_where_the_metric_is_no_share_of_hits(orders: Sim
     task = orders.task(dev=100, metric="macro-f1")
     assert worse(marked(task, first(100, 70)), marked(task, first(100, 95)))
     assert not worse(marked(task, first(100, 94)), marked(task, first(100, 95)))
+
+
+def test_how_far_the_best_is_ahead(orders: SimpleNamespace) -> None:
+    task = orders.task(dev=100)
+    found = lead(marked(task, first(100, 90)), marked(task, first(100, 80)))
+    assert (found.value, found.n) == (pytest.approx(0.1), 100)
+    assert (
+        0.03 < found.low < 0.06 and 0.14 < found.high < 0.18
+    )  # ten of 100 discordant, one way: 1.96 sqrt(.1 * .9 / 100) on each side
+    assert lead(marked(task, first(100, 90)), marked(task, first(100, 90))).value == 0
 
 
 def test_the_cheapest_that_is_not_significantly_worse(orders: SimpleNamespace) -> None:

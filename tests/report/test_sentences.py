@@ -39,6 +39,17 @@ def test_a_latin_name_stands_apart_from_chinese(result_of: Make):
         assert said in three_sentences(result, "zh")[1]
 
 
+def test_who_is_ahead_of_what_was_taken_is_said(result_of: Make):
+    ahead = {"rung": "lora", "value": 0.07, "low": -0.005, "high": 0.145, "n": 200}
+    result = likely(result_of())
+    result["chosen"]["ahead"] = ahead
+    assert (
+        "On dev lora is ahead by .070 [-.005, .145], which 200 examples do not tell" in three_sentences(result, "en")[0]
+    )
+    assert "开发集上 lora 领先 0.070 [-0.005, 0.145]，但 200 条" in three_sentences(result, "zh")[0]
+    assert "ahead" not in three_sentences(result_of(), "en")[0]
+
+
 def likely(result: dict[str, Any]) -> dict[str, Any]:
     chosen = result["chosen"] | {
         "rung": "few-shot-bm25",

@@ -13,7 +13,7 @@ from rung.engine.endpoint import Price
 from rung.evaluate import Forgetting
 from rung.ladder.costs import candidate_cost
 from rung.ladder.race import Runner
-from rung.ladder.verdict import Unit, Verdict, break_even, cheapest_good, total_cost
+from rung.ladder.verdict import Unit, Verdict, break_even, cheapest_good, lead, total_cost
 from rung.rungs import Built, Rung
 from rung.types import Adaptation, Cost, Result
 
@@ -108,6 +108,7 @@ def decide(
     if not free:
         return None
     guarded, standings = len(free) < len(standings), free
+    ahead: dict[str, Any] | None = None
     proven = [s for s in standings if s.proven]
     if proven:
         taken = min(proven, key=lambda s: total_cost(s.cost, volume, unit))
@@ -119,6 +120,9 @@ def decide(
     else:
         name, best = cheapest_good([(s.rung.name, s.best.marked, s.cost) for s in standings], volume, unit)
         taken = next(s for s in standings if s.rung.name == name)
+        if best != name:
+            leader = next(s for s in standings if s.rung.name == best)
+            ahead = {"rung": best, **interval(lead(leader.best.marked, taken.best.marked))}
         why = why_chosen(name, best, target, taken.verdict, guarded)
     return taken, {
         "rung": taken.rung.name,
@@ -127,6 +131,7 @@ def decide(
         "verdict": taken.verdict.status,
         "met": taken.verdict.status == "proven",
         "why": why,
+        "ahead": ahead,  # the best of dev where another was taken
     }
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from rung.evaluate import Forgetting, Marked, mcnemar, needed, paired_difference
 from rung.task.metrics import METRICS
-from rung.types import Cost
+from rung.types import Cost, Result
 
 Status = Literal["proven", "likely", "missed", "measured"]
 Unit = Literal["flops", "money", "tokens"]  # in which rungs are called cheaper
@@ -65,6 +65,12 @@ def worse(a: Marked, b: Marked, alpha: float = ALPHA) -> bool:
         return float(a.scores().mean()) < float(b.scores().mean()) and mcnemar(a.scores(), b.scores()) < alpha
     combine = METRICS[a.task.metric].combine
     return paired_difference(a.parts(), b.parts(), combine, 1 - alpha)[2] < 0
+
+
+def lead(a: Marked, b: Marked) -> Result:
+    """How far ``a`` is ahead of ``b`` on the same examples: the difference of the metric, with a paired bootstrap's interval."""
+    metric = a.task.metric
+    return Result(metric, *paired_difference(a.parts(), b.parts(), METRICS[metric].combine, 1 - ALPHA), len(a.examples))
 
 
 def to_build(cost: Cost, unit: Unit) -> float:

@@ -57,7 +57,19 @@ def _what(result: Mapping[str, Any], language: Language) -> str:
             f"没有{limit_zh}方法被证实达到目标 {goal}；建议先用 {name}，它是与最优者无显著差距的方法中最便宜的。",
         )
     no_model = (" It needs no language model.", "它不需要语言模型。") if chosen["rung"] in CONTROLS else ("", "")
-    return _say(language, advice[0] + no_model[0], advice[1] + no_model[1])
+    ahead = _ahead(chosen.get("ahead"), figures)
+    return _say(language, advice[0] + ahead[0] + no_model[0], advice[1] + ahead[1] + no_model[1])
+
+
+def _ahead(best: Mapping[str, Any] | None, figures: Figures) -> tuple[str, str]:
+    """By how much the best of dev is ahead of what was taken in its place; nothing where the best itself was."""
+    if best is None:
+        return "", ""
+    by, n = figures.interval(best), figures.count(best["n"])
+    return (
+        f" On dev {best['rung']} is ahead by {by}, which {n} examples do not tell from chance.",
+        f"开发集上 {best['rung']} 领先 {by}，但 {n} 条样本还不足以排除偶然。",
+    )
 
 
 def barred(result: Mapping[str, Any]) -> bool:
