@@ -102,7 +102,7 @@ def main() -> None:
             f"{task} s{seed} {method} {side}: {np.mean(hits):.3f} of {len(hits)}  {how}  {row['seconds']:.0f}s",
             flush=True,
         )
-    print(table(done, asked))
+    print(f"{by_task(done, asked)}\n\n{table(done, asked)}")
 
 
 def ours(context: Context, method: str, steps: int, folder: Path) -> str:
@@ -189,6 +189,18 @@ def right(context: Context, adapter: Path, items: int) -> list[int]:
     with attached(model.hf, adapter):
         scores = model.score([render(prompt, words, e.input) for e in examples], choice_texts(prompt, words))
     return [int(task.labels[int(np.argmax(s.logprobs))] == e.target) for s, e in zip(scores, examples, strict=True)]
+
+
+def by_task(done: dict[tuple, dict[str, Any]], asked: argparse.Namespace) -> str:
+    """Means over the seeds, task by task."""
+    lines = [f"| method | | {' | '.join(asked.tasks)} | mean |", "|---" * (len(asked.tasks) + 3) + "|"]
+    for method, side in itertools.product(asked.methods, asked.sides):
+        found = [marks_of(done, argparse.Namespace(**vars(asked) | {"tasks": [t]}), method, side) for t in asked.tasks]
+        means = [m.mean() for m in found if len(m)]
+        if len(means) == len(asked.tasks):
+            told = " | ".join(f"{mean:.3f}" for mean in (*means, np.mean(means)))
+            lines.append(f"| {method} | {side} | {told} |")
+    return "\n".join(lines)
 
 
 def table(done: dict[tuple, dict[str, Any]], asked: argparse.Namespace) -> str:

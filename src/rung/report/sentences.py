@@ -58,7 +58,7 @@ def _what(result: Mapping[str, Any], language: Language) -> str:
         )
     no_model = (" It needs no language model.", "它不需要语言模型。") if chosen["rung"] in CONTROLS else ("", "")
     ahead = _ahead(chosen.get("ahead"), figures)
-    return _say(language, advice[0] + ahead[0] + no_model[0], advice[1] + ahead[1] + no_model[1])
+    return _say(language, advice[0] + no_model[0] + ahead[0], advice[1] + no_model[1] + ahead[1])
 
 
 def _ahead(best: Mapping[str, Any] | None, figures: Figures) -> tuple[str, str]:
