@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from rung.language import own_language
 from rung.task.inspection import Inspection, Lengths
 from rung.task.notes import BadRow, joined
 from rung.task.split import SPLITS
@@ -49,6 +50,13 @@ def describe(inspection: Inspection, language: Language = "en", rows: int = ROWS
     for note in inspection.warnings:
         parts.append(Text(f"{word('warning')}: {note.text(language)}", style="yellow"))
     return Group(*parts)
+
+
+class Described(Inspection):
+    """An inspection that prints what `rung data` shows."""
+
+    def __repr__(self) -> str:
+        return described(self, own_language())
 
 
 def described(inspection: Inspection, language: Language, width: int = 100) -> str:

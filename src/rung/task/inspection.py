@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from rung.language import own_language
 from rung.task.columns import Columns
 from rung.task.notes import BadRow, Note
 from rung.task.split import Leak, Split
@@ -45,9 +44,9 @@ class Near:
     earlier_text: str
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Inspection:
-    """A task and all that was found on the way to it. ``rows`` = ``used`` + len(``bad``). Printed: what `rung data` shows."""
+    """A task and all that was found on the way to it. ``rows`` = ``used`` + len(``bad``)."""
 
     task: Task
     files: Mapping[Split, str]
@@ -74,11 +73,6 @@ class Inspection:
         task = self.task
         head = {name: getattr(task, name) for name in ("name", "metric", "target", "description", "fingerprint")}
         return head | {part.name: plain(getattr(self, part.name)) for part in fields(self) if part.name != "task"}
-
-    def __repr__(self) -> str:
-        from rung.task.describe import described  # it knows this module
-
-        return described(self, own_language())
 
 
 def plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Unpack
 from rung.task.answers import infer_kind
 from rung.task.columns import Columns, find_columns, require
 from rung.task.config import Options, Settings
+from rung.task.describe import Described
 from rung.task.findings import field_warnings, label_counts, label_warnings, lengths, near, pair_warnings
 from rung.task.gap import detectable_gap
 from rung.task.inspection import Count, Inspection
@@ -61,7 +62,7 @@ def inspect_task(
     check(splits, tables, bad, kind, columns)
     task = make_task(splits, kind, said, source.name, columns)
     rows = sum(len(table.rows) + len(table.bad) for table in tables.values())
-    return Inspection(
+    return Described(
         task=task,
         files={name: str(file) for name, file in source.files.items()},
         rows=rows,
