@@ -11,8 +11,8 @@ import torch
 
 from rung.adapters import FullConfig, LoraConfig, PromptTuningConfig, attach, save
 from rung.engine import fake_model, load_model
-from rung.evaluate import Forgetting, forgetting, shipped_general
-from rung.evaluate.forgetting import rise
+from rung.evaluate import Forgetting, GeneralReader, forgetting, shipped_general
+from rung.evaluate.forgetting import measured, rise
 from rung.pretrain.evaluate import HeldOut, held_out
 
 TEXTS = {
@@ -83,6 +83,23 @@ def test_changed_weights_against_a_plain_loop(model, tmp_path):
     handle.detach()
     assert found.worst == max(own.nats for own in found.languages.values())
     assert Forgetting.of_json(found.as_json()) == found
+
+
+def test_several_adapters_are_held_against_one_reading_of_the_bare_model(model, tmp_path, monkeypatch):
+    folders = [saved(model, config, tmp_path / str(i), shake) for i, config in enumerate((LoraConfig(), FullConfig()))]
+    alone = [forgetting(model, folder, TEXTS) for folder in folders]
+    readings = []
+    monkeypatch.setattr(
+        sys.modules["rung.evaluate.forgetting"], "measured", lambda *a: readings.append(a) or measured(*a)
+    )
+    reader = GeneralReader(model, TEXTS)
+    assert not readings  # not before it is needed
+    assert [reader.forgetting(folder) for folder in folders] == alone
+    assert len(readings) == 5
+    with torch.no_grad():  # something that a rung left behind would show
+        next(model.hf.parameters()).mul_(1.5)
+    with pytest.raises(AssertionError, match="as it was"):
+        reader.forgetting(folders[0])
 
 
 def test_a_shaken_lora_makes_sprout_forget_both_languages(tmp_path):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from rung.engine import load_model
 from rung.finetune import finetune
 from rung.ladder import LADDER, Budget, Climb, Watch, choose, default_folder
 from rung.ladder.ascent import heats
+from rung.ladder.result import Standing, decide
 from rung.report import three_sentences, write_report
 from rung.report.notebook import climb_html
 from rung.rungs import Context, Rung, Wave
@@ -161,6 +163,32 @@ def test_trained_rungs_take_one_rate_at_a_time_and_leave_no_checkpoint(orders: S
     (whole,) = [name for name in names if not name.endswith("-quarter")]
     assert not whole.startswith(stopped[0])
     assert not list(tmp_path.rglob("checkpoint"))
+
+
+@pytest.mark.parametrize("most", [None, 100.0])
+def test_what_a_stopped_rung_forgets_is_measured_where_it_counts(
+    orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: float | None
+) -> None:
+    """Of the rung that is chosen, and of all of them under a limit: what is stopped cannot be chosen unmeasured."""
+    task, general = orders.task(dev=40), replace(orders.general, most=most)
+    taken: dict[str, str] = {}
+
+    def dearest(standings: Sequence[Standing], *options: Any) -> Any:
+        stopped = next(s for s in standings if s.stopped)
+        taken["name"] = stopped.rung.name
+        return decide([stopped], *options)
+
+    plan = "prompt-tuning,p-tuning,lora"
+    folders = [tmp_path / name for name in ("as it is", "stopped one")]
+    for folder in folders:
+        result = Climb(task, load_model("fake"), folder, choose(plan), general=general, race=True, all=True).run()
+        measured = {row["name"]: row["forgetting"] is not None for row in result["rungs"]}
+        stopped = {row["name"] for row in result["rungs"] if row["stopped"]}
+        assert len(stopped) == 2
+        chosen = result["chosen"]["rung"]
+        assert measured == {name: most is not None or name not in stopped or name == chosen for name in plan.split(",")}
+        monkeypatch.setattr("rung.ladder.climb.decide", dearest)
+    assert chosen == taken["name"]
 
 
 def test_a_rate_that_diverges_leaves_its_turn_to_the_lower_one(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rung.evaluate import Forgetting, General, Rise
-from rung.ladder import costs, default_folder
+from rung.evaluate import Forgetting, General, GeneralReader, Rise
+from rung.ladder import default_folder
 from rung.ladder.verdict import barred
 from rung.ledger import Ledger
 from rung.types import DataError
@@ -54,7 +54,7 @@ def test_it_is_measured_once_for_the_best_candidate(
     best = next(row["best"] for row in result["rungs"] if row["name"] == "lora")
     (hash,) = {c["hash"] for c in result["candidates"] if c["name"] == best}
     assert [k.split()[1] for k in kinds] == [hash]
-    monkeypatch.setattr(costs, "forgetting", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(GeneralReader, "forgetting", lambda *_: pytest.fail("measured again"))
     (folder / "result.json").unlink()  # as if the climb had been killed before its end
     assert climb(orders, folder)["rungs"][2]["forgetting"] == result["rungs"][2]["forgetting"]
 
@@ -62,7 +62,7 @@ def test_it_is_measured_once_for_the_best_candidate(
 @pytest.mark.parametrize("most", [0.1, 0.3])
 def test_the_guard(orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: float) -> None:
     """Only LoRA can be asked for: with the tighter guard nothing is left to choose."""
-    monkeypatch.setattr(costs, "forgetting", lambda *_: forgotten(0.05, 0.2))
+    monkeypatch.setattr(GeneralReader, "forgetting", lambda *_: forgotten(0.05, 0.2))
     general = replace(orders.general, most=most)
     task = orders.task(train=16, dev=24, test=8, target=0.05)
     result = orders.climb(tmp_path, "lora,qlora", task=task, general=general)
@@ -84,7 +84,7 @@ def test_the_guard(orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.
 def test_a_barred_rung_leaves_the_choice_to_the_others(
     orders: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(costs, "forgetting", lambda *_: forgotten(0.2, 0.05))
+    monkeypatch.setattr(GeneralReader, "forgetting", lambda *_: forgotten(0.2, 0.05))
     result = climb(orders, tmp_path, general=replace(orders.general, most=0.1))
     assert result["rungs"][2]["reason"]["en"].startswith("it cannot be chosen: en general text")
     assert result["chosen"]["rung"] in ("tfidf", "zero-shot")

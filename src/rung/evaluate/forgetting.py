@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,20 +56,40 @@ class Forgetting:
         return cls({at: Rise(**rise) for at, rise in body.items()})
 
 
-def forgetting(model: Model, adapter: Path | None, texts: Mapping[str, Sequence[str]]) -> Forgetting:
-    """The rise on ``texts`` with the adapter of that folder (None: none, and the rise is 0), and without it again.
+class GeneralReader:
+    """Measures adapters of one model on the same general text. The bare model reads it once, when it is first needed.
 
-    ``texts``: at least one that is not empty in every language. Raises :class:`rung.types.AdaptationError` for a folder that
-    holds no adapter for this model.
+    ``texts``: at least one that is not empty in every language.
     """
-    context = model.context // 2  # room behind any soft prompt: the same windows with it and without
-    before = measured(model, texts, context)
-    with attached(model.hf, adapter):
-        during = measured(model, texts, context)
-    after = measured(model, texts, context)
-    rises = {at: rise(before[at], during[at], after[at]) for at in texts}
-    assert all(found.detached == 0.0 for found in rises.values()), "detaching an adapter must leave the base as it was"
-    return Forgetting(rises)
+
+    def __init__(self, model: Model, texts: Mapping[str, Sequence[str]]):
+        self.model, self.texts = model, texts
+        self.context = model.context // 2  # room behind any soft prompt: the same windows with it and without
+
+    @cached_property
+    def before(self) -> dict[str, HeldOut]:
+        """As the model reads before anything hung on it."""
+        return measured(self.model, self.texts, self.context)
+
+    def forgetting(self, adapter: Path | None) -> Forgetting:
+        """The rise with the adapter of that folder (None: none, and the rise is 0), and without it again.
+
+        Raises :class:`rung.types.AdaptationError` for a folder that holds no adapter for this model.
+        """
+        before = self.before
+        with attached(self.model.hf, adapter):
+            during = measured(self.model, self.texts, self.context)
+        after = measured(self.model, self.texts, self.context)
+        rises = {at: rise(before[at], during[at], after[at]) for at in self.texts}
+        assert all(found.detached == 0.0 for found in rises.values()), (
+            "detaching an adapter must leave the base as it was"
+        )
+        return Forgetting(rises)
+
+
+def forgetting(model: Model, adapter: Path | None, texts: Mapping[str, Sequence[str]]) -> Forgetting:
+    """Of a single adapter; see :class:`GeneralReader`."""
+    return GeneralReader(model, texts).forgetting(adapter)
 
 
 def measured(model: Model, texts: Mapping[str, Sequence[str]], context: int) -> dict[str, HeldOut]:

@@ -4,7 +4,7 @@
         for wave in rung.propose(context):     prompts, demonstrations, training (:mod:`rung.ladder.ascent`)
             race(wave, task.dev)               paired, budgeted, every score in the ledger
         judge(best of the rung)                proven, likely or missed; the level is shared
-        measured_forgetting(best)              what its training cost the model; too much bars it
+        measured_forgetting(best)              what its training made the model forget; too much bars it
         if proven: stop
     choose -> open the seal once -> result.json
 
@@ -20,14 +20,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from rung.adaptation import save
-from rung.engine import LanguageModel
-from rung.evaluate import General, Marked, measure, shipped_general
+from rung.engine import LanguageModel, weights_of
+from rung.evaluate import Forgetting, General, GeneralReader, Marked, measure, shipped_general
 from rung.folders import room_for, writable
 from rung.ladder import remote
 from rung.ladder.ascent import Ascent, go_up, heats
@@ -191,17 +192,20 @@ class Climb:
         try:
             if ascent.trouble is not None:
                 raise ascent.trouble
-            standing = self._standing(ascent)
+            standing = self._standing(ascent, ascent.stopped or cut)
         except (DiskFull, EndpointError):  # nothing more can be kept, or asked: the same command goes on later
             raise
         except UserError as error:  # this rung fails; the others climb on
             return nothing(rung, "failed", {"en": str(error), "zh": error.zh})
         if standing is None:
             return nothing(rung, "skipped", {"en": "it had no candidate for this task", "zh": "没有适合本任务的候选"})
-        return replace(standing, stopped=ascent.stopped or cut)
+        return standing
 
-    def _standing(self, ascent: Ascent) -> Standing | None:
-        """What a rung has come to, all of it measured; None where it had no candidate."""
+    def _standing(self, ascent: Ascent, stopped: dict[str, str] | None) -> Standing | None:
+        """What a rung has come to; None where it had no candidate.
+
+        All of it is measured, but of one that was ``stopped`` what it forgets only where there is a limit on that: see :meth:`_finish`.
+        """
         rung, tried, built = ascent.rung, list(ascent.runners.values()), ascent.built
         if (best := ascent.best) is None:
             if own := [left for left in self.left_out if left["name"].startswith(f"{rung.name}/")]:
@@ -214,9 +218,16 @@ class Climb:
         cost.peak_bytes = max(ascent.peak_bytes, *(b.cost.peak_bytes or 0 for b in built.values()), 0)
         cost.seconds_per_request = lone_latency(best, self.task, self.model, self.ledger)
         cost.bytes = folder_bytes(self.folder / "adaptations" / rung.name)
-        forgotten = measured_forgetting(best, self.general, self.model, self.ledger)
+        forgotten = None if stopped and self.general.most is None else self._forgetting(best)
         bar = barred(forgotten, self.general.most)
-        return Standing(rung, best, tried, ascent.families, built, cost, verdict, forgotten, bar)
+        return Standing(rung, best, tried, ascent.families, built, cost, verdict, forgotten, bar, stopped)
+
+    def _forgetting(self, best: Runner) -> Forgetting | None:
+        return measured_forgetting(best, self.general, lambda: self._reader, self.ledger)
+
+    @cached_property
+    def _reader(self) -> GeneralReader:
+        return GeneralReader(weights_of(self.model), self.general.measured)
 
     def _training(self, name: str, step: int, steps: int, loss: float) -> None:
         self.watch.training(name.split("/", 1)[0], name, step, steps, loss)
@@ -306,8 +317,12 @@ class Climb:
         assert self.budget is not None
         test = None
         if chosen and not spent:
+            taken = chosen[0]
+            if taken.stopped and taken.forgetting is None:
+                of_taken = row(replace(taken, forgetting=self._forgetting(taken.best)))
+                rows = [of_taken if known["name"] == taken.rung.name else known for known in rows]
             try:
-                test = self._test(chosen[0].best)
+                test = self._test(taken.best)
             except BudgetSpent as error:  # in money: it holds here too, and the test goes on with a larger one
                 spent = error
         result: dict[str, Any] = {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from rung.engine import EndpointModel, LanguageModel, weights_of
+from rung.engine import EndpointModel, LanguageModel
 from rung.engine.endpoint import Price
-from rung.evaluate import Forgetting, General, forgetting, latency
+from rung.evaluate import Forgetting, General, GeneralReader, latency
 from rung.ladder.race import Runner
 from rung.ledger import Ledger
 from rung.programs import opened
@@ -75,7 +75,9 @@ def lone_latency(best: Runner, task: Task, model: LanguageModel, ledger: Ledger)
     return seconds
 
 
-def measured_forgetting(best: Runner, general: General, model: LanguageModel, ledger: Ledger) -> Forgetting | None:
+def measured_forgetting(
+    best: Runner, general: General, reader: Callable[[], GeneralReader], ledger: Ledger
+) -> Forgetting | None:
     """What the adapter of ``best`` makes its model forget, measured once and remembered; None: no adapter hangs on the model."""
     adapter = Path(best.adaptation.adapter or "none")
     if not (adapter / "adapter_config.json").exists():  # a probe or n-grams leave the model alone
@@ -83,7 +85,7 @@ def measured_forgetting(best: Runner, general: General, model: LanguageModel, le
     key = f"forgetting {best.hash} {general.fingerprint}"
     for event in ledger.events(key):
         return Forgetting.of_json(event["languages"])
-    found = forgetting(weights_of(model), adapter, general.measured)
+    found = reader().forgetting(adapter)
     ledger.event(key, {"languages": found.as_json()})
     return found
 
