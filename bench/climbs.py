@@ -68,6 +68,10 @@ SETS = {
     "waimai_10k": Set("Chinese take-away reviews, two labels", ("train.jsonl", "dev.jsonl", "test.jsonl"), 0.85),
     "ag_news": Set("English news, four topics", ("train.jsonl", "dev.jsonl", "test.jsonl"), 0.85),
     "subj": Set("English sentences on films, opinion or plot", ("train.jsonl", "dev.jsonl", "test.jsonl"), 0.85),
+    "geometry_of_truth": Set(
+        "English statements that one number is larger than another, in words, true or false (Geometry of Truth, `larger_than`)",
+        ("larger_than.jsonl", None, None), 0.85, (1290, 290, 400),
+    ),
     "cluener": Set(
         "Chinese news, entities of ten types (CLUENER 2020; its dev is the sealed test here, dev is cut from train)",
         ("train.jsonl", None, "dev.jsonl"), 0.30, (200, 50, 200),
@@ -88,6 +92,7 @@ class Settings:
     available: dict[str, int]
     seed: int
     rungs: str
+    domain: str
     command: str
 
 
@@ -110,7 +115,8 @@ def climb(name: str, model: Model, options: argparse.Namespace) -> None:
     keep(folder, given, rows)
     task = load_task(folder / "data", name=name, target=SETS[name].target)
     with LiveTable("en") as watch:
-        result = Climb(task, model, folder, choose(options.rungs), all=True, seed=options.seed, watch=watch).run()
+        rungs, domain = choose(options.rungs), domain_of(name, options.domain, rows)
+        result = Climb(task, model, folder, rungs, all=True, seed=options.seed, watch=watch, domain=domain).run()
     if not (folder / "compared.json").exists():
         save(folder / "compared.json", {name: on_test(folder, name, task, model, result) for name in COMPARED})
 
@@ -129,6 +135,17 @@ def rows_of(name: str, options: argparse.Namespace) -> tuple[dict[str, list[dict
             found[split], found["train"] = found["train"][:held], found["train"][held:]
     kept = {split: found[split][:limit] for split, limit in zip(SPLITS, limits, strict=True)}
     return kept, available
+
+
+def domain_of(name: str, file: str, rows: dict[str, list[dict[str, Any]]]) -> tuple[str, ...]:
+    """The texts of the set's file without labels, each once, without those that stand in a split; none without a file."""
+    if not file:
+        return ()
+    path = TASKS / name / file
+    known = {row["text"] for split in rows.values() for row in split}
+    with path.open(encoding="utf-8") as lines:
+        texts = dict.fromkeys(json.loads(line)["text"] for line in lines)
+    return tuple(text for text in texts if text not in known)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -166,9 +183,10 @@ def settings(name: str, available: dict[str, int], options: argparse.Namespace) 
     command += " --limit-train {} --limit-dev {} --limit-test {}".format(*limits)
     command += f" --dtype {options.dtype}" if options.dtype != "float32" else ""
     command += f" --rungs {options.rungs}" if options.rungs else ""
+    command += f" --domain {options.domain}" if options.domain else ""
     return Settings(
         name, SETS[name].about, options.model, options.dtype, SETS[name].target, limits, available, options.seed,
-        options.rungs or "", command,
+        options.rungs or "", options.domain, command,
     )  # fmt: skip
 
 
@@ -178,7 +196,7 @@ def keep(folder: Path, given: dict[str, Any], rows: dict[str, list[dict[str, Any
     given = json.loads(json.dumps(given))  # tuples become lists, as they are in the file
     if known.exists():
         before = json.loads(known.read_text(encoding="utf-8"))
-        differs = {k: (before.get(k), v) for k, v in given.items() if before.get(k) != v and k not in WORDS}
+        differs = {k: (before.get(k, ""), v) for k, v in given.items() if before.get(k, "") != v and k not in WORDS}
         if differs:
             what = "; ".join(f"{k} was {old!r}, now {new!r}" for k, (old, new) in differs.items())
             raise DataError(
@@ -253,6 +271,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", default="sprout", help="sprout, a folder or a hub name")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--rungs", help="only these, joined by commas; else all")
+    parser.add_argument(
+        "--domain", default="", metavar="FILE", help="of each set: texts without labels to train on first"
+    )
     parser.add_argument("--seed", type=int, default=0)
     for split in SPLITS:
         parser.add_argument(f"--limit-{split}", type=int, help=f"rows of {split}; else the set's own limit")
