@@ -17,7 +17,7 @@ from rung.ladder import Climb
 from rung.rungs import Built, Context, Rung, Wave
 from rung.rungs.trained import RECIPES
 from rung.train import TrainingDiverged
-from rung.types import Cost, DiskFull, UserError
+from rung.types import Cost, DiskFull, Example, UserError, digest
 
 FEW = {"train": 16, "dev": 24, "test": 8}
 
@@ -107,6 +107,17 @@ def test_a_training_split_of_one_label_fails_tfidf_and_not_the_climb(orders: Sim
     assert rows["tfidf"]["status"] == "failed" and "'left'" in rows["tfidf"]["reason"]["en"]
     assert "'left'" in rows["tfidf"]["reason"]["zh"] and rows["tfidf"]["reason"]["zh"] != rows["tfidf"]["reason"]["en"]
     assert rows["zero-shot"]["status"] == "measured"
+
+
+def test_a_training_input_that_does_not_fit_ends_no_prompt(orders: SimpleNamespace, tmp_path: Path) -> None:
+    """It is one of those that calibration looks at, and no candidate has to answer it."""
+    task, long = orders.task(**FEW), "order 7 please " * 600
+    train = (Example(digest(long), long, "left", "orders.csv:2"), *task.train[1:])
+    found = orders.climb(tmp_path, "zero-shot,few-shot,few-shot-bm25", task=replace(task, train=train))
+    assert [(row["name"], row["status"], row["reason"]) for row in found["rungs"]] == [
+        (name, "measured", None) for name in ("zero-shot", "few-shot", "few-shot-bm25")
+    ]
+    assert [c["name"].rsplit("+", 1)[1] for c in found["candidates"] if "+" in c["name"]].count("batch") == 3
 
 
 def test_the_peak_of_a_training_is_remembered(orders: SimpleNamespace, tmp_path: Path) -> None:

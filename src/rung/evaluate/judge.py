@@ -17,7 +17,7 @@ from rung.adaptation import hash_of
 from rung.engine import LanguageModel
 from rung.evaluate.measure import arriving
 from rung.ledger import Ledger
-from rung.programs import Answer
+from rung.programs import Answer, fitting
 from rung.prompts import TEMPLATES, Words, chat_variant
 from rung.prompts.render import part_text
 from rung.types import (
@@ -191,22 +191,15 @@ def ask(
 def _answers(program: Answer, examples: Sequence[Example], workers: int) -> Iterator[list[Prediction]]:
     """Predictions as they arrive, without those of examples that do not fit into the context."""
     if workers > 1:
-        for _, found in arriving(lambda part: [_fitting(program, part[0]) or LONG], examples, workers):
+        for _, found in arriving(lambda part: [fitting(program, part[0]) or LONG], examples, workers):
             if found is not LONG:
                 yield [found]
         return
     try:
         batch = program(examples)
     except TooLong:  # of at least one: each alone
-        batch = [p for e in examples if (p := _fitting(program, e)) is not None]
+        batch = [p for e in examples if (p := fitting(program, e)) is not None]
     yield batch
-
-
-def _fitting(program: Answer, example: Example) -> Prediction | None:
-    try:
-        return program([example])[0]
-    except TooLong:
-        return None
 
 
 def _judged(example: str, a_first: Prediction | None, b_first: Prediction | None) -> Judged | None:

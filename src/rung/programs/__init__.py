@@ -14,7 +14,7 @@ from rung.programs.check import check_adaptation
 from rung.programs.control import majority, nearest, tfidf
 from rung.programs.direct import direct
 from rung.programs.probe import probe
-from rung.types import Adaptation, DataError, Example, Prediction, digest
+from rung.types import Adaptation, DataError, Example, Prediction, TooLong, digest
 
 Answer = Callable[[Sequence[Example]], list[Prediction]]
 Program = Callable[[Adaptation, LanguageModel], AbstractContextManager[Answer]]
@@ -37,6 +37,14 @@ def opened(adaptation: Adaptation, model: LanguageModel) -> Iterator[Answer]:
     check_adaptation(adaptation)
     with PROGRAMS[adaptation.program](adaptation, model) as answer:
         yield answer
+
+
+def fitting(program: Answer, example: Example) -> Prediction | None:
+    """The answer to one example alone; None where it does not fit into the context."""
+    try:
+        return program([example])[0]
+    except TooLong:
+        return None
 
 
 def as_examples(texts: Sequence[str]) -> list[Example]:

@@ -9,10 +9,10 @@ import numpy as np
 
 from rung.engine import EndpointModel, LanguageModel
 from rung.incontext import CONTENT_FREE, batch_calibration, contextual_calibration
-from rung.programs import as_examples, opened
+from rung.programs import as_examples, fitting, opened
 from rung.prompts import MAGIC, chat_variant, with_magic
 from rung.rungs.context import Built, Context, Wave
-from rung.types import Adaptation, Cost, Prediction
+from rung.types import Adaptation, Cost, Prediction, TooLong
 
 UNLABELLED = 32  # training inputs (not their labels) that batch calibration looks at
 
@@ -55,7 +55,10 @@ def scoring(context: Context) -> dict[str, str]:
 
 
 def calibrated(context: Context) -> Iterator[Wave]:
-    """The leader with its bias among the labels removed: by content-free inputs, and by unlabelled training inputs."""
+    """The leader with its bias among the labels removed: by content-free inputs, and by unlabelled training inputs.
+
+    A training input that does not fit into the context tells nothing and is passed over: the leader has answered all of dev.
+    """
     leader = context.leader
     if (
         context.task.kind != "classify"
@@ -68,11 +71,12 @@ def calibrated(context: Context) -> Iterator[Wave]:
     free = CONTENT_FREE[context.task.language]
     inputs = [e.input for e in context.task.train[:UNLABELLED]]
     asked = label_answers(context, leader, [*free, *inputs])
-    context.keep_part(f"{leader.name}+calibration", Built(cost_of(asked, context.model), looks=0))
-    scores = np.array([p.scores for p in asked])
+    answered = [p for p in asked if p is not None]
+    context.keep_part(f"{leader.name}+calibration", Built(cost_of(answered, context.model), looks=0))
+    without, real = ([p.scores for p in part if p is not None] for part in (asked[: len(free)], asked[len(free) :]))
     ways = {
-        "contextual": contextual_calibration(scores[: len(free)]),
-        "batch": batch_calibration(scores[len(free) :]),
+        **({"contextual": contextual_calibration(np.array(without))} if without else {}),
+        **({"batch": batch_calibration(np.array(real))} if real else {}),
     }
     name = leader.name.split("/", 1)[1]
     yield Wave(
@@ -84,17 +88,21 @@ def calibrated(context: Context) -> Iterator[Wave]:
     )
 
 
-def label_answers(context: Context, adaptation: Adaptation, inputs: Sequence[str]) -> list[Prediction]:
-    """An answer with label scores to each input, asked alone: offsets then never depend on a batch."""
+def label_answers(context: Context, adaptation: Adaptation, inputs: Sequence[str]) -> list[Prediction | None]:
+    """An answer with label scores to each input, asked alone: offsets then never depend on a batch. None: it does not fit."""
+    examples = as_examples(inputs)
     with opened(adaptation, context.model) as answer:
         if context.model.workers > 1:  # alone each, and side by side
-            return answer(as_examples(inputs))
-        return [answer(as_examples([text]))[0] for text in inputs]
+            try:
+                return [*answer(examples)]
+            except TooLong:  # of at least one
+                pass
+        return [fitting(answer, example) for example in examples]
 
 
 def label_scores(context: Context, adaptation: Adaptation, inputs: Sequence[str]) -> np.ndarray:
-    """Label log-probabilities [n_inputs, n_labels] of :func:`label_answers`."""
-    return np.array([p.scores for p in label_answers(context, adaptation, inputs)])
+    """Label log-probabilities [n_inputs, n_labels] of :func:`label_answers`, of the inputs that fit."""
+    return np.array([p.scores for p in label_answers(context, adaptation, inputs) if p is not None])
 
 
 def cost_of(asked: Sequence[Prediction], model: LanguageModel) -> Cost:
