@@ -74,6 +74,17 @@ def test_columns_that_are_named_must_exist():
         find_columns(table("text", "label"), (), "lable")
 
 
+def test_an_input_that_holds_its_answer_is_refused():
+    with pytest.raises(DataError, match="label is the answer") as told:
+        find_columns(table("text", "label"), ("text", "label"), "label")
+    assert "label 是答案" in told.value.zh
+    with pytest.raises(DataError, match="chosen is the answer"):
+        find_columns(table("prompt", "chosen", "rejected"), ("prompt", "chosen"))
+    with pytest.raises(DataError, match="entities is the answer"):
+        find_columns(table("text", "entities"), ("text", "entities"))
+    assert find_columns(table("text", "label"), ("text", "label"), answers=False).input == ("text", "label")
+
+
 def test_a_context_that_is_the_same_on_every_row_is_kept():
     rows = [Row(i, {"context": "the one page", "question": str(i), "answer": "x"}) for i in range(3)]
     found = find_columns(Table(Path("a.jsonl"), ("context", "question", "answer"), rows), answers=False)

@@ -78,7 +78,7 @@ class Columns:
 
 
 def find_columns(table: Table, input: Sequence[str] = (), output: str | None = None, answers: bool = True) -> Columns:
-    """The columns of a table; DataError names what was found and what to type.
+    """The columns of a table; DataError names what was found and what to type, also for an input that holds its answer.
 
     ``answers`` False: only the inputs are wanted.
     """
@@ -91,6 +91,12 @@ def find_columns(table: Table, input: Sequence[str] = (), output: str | None = N
     answer = "" if prefer or not answers else output or entities or find_output(table, at, input)
     inputs = tuple(input) or find_input(table, {key: name for key, name in at.items() if name != answer})
     known = {name + suffix for name in (*INPUTS, *OUTPUTS) for suffix in SUFFIXES} | {*ENTITIES}
+    if told := [name for name in inputs if name == answer or (prefer and name in (chosen, rejected))]:
+        raise DataError(
+            f"{table.file}: the column {joined(told)} is the answer and cannot be part of the input, which would then tell it; "
+            "type --input or --output with another one",
+            zh=f"{table.file}：列 {joined(told)} 是答案，不能又是输入的一部分，否则输入里就写着答案；请用 --input 或 --output 指定别的列",
+        )
     used = {*inputs, answer, chosen if prefer else "", rejected if prefer else ""}
     seen = tuple(name for name in table.columns if name.strip().lower() in known and name not in used)
     pair = (chosen or "", rejected or "") if prefer else ("", "")
