@@ -42,15 +42,23 @@ def near_duplicates(
     """
     if len(set(splits)) < 2:
         return []
-    sets = [grams(text) for text in texts]
+    every = [grams(text) for text in texts]
+    # Of the texts of a split that have the same grams the first stands for all: a thousand alike are a million pairs.
+    firsts: dict[tuple[int, bytes], int] = {}
+    stands = [
+        firsts.setdefault((split, own.tobytes()), i) for i, (split, own) in enumerate(zip(splits, every, strict=True))
+    ]
+    kept = list(firsts.values())
+    sets, places = [every[i] for i in kept], np.array([splits[i] for i in kept])
     best: dict[int, tuple[float, int]] = {}
-    for one, two in candidates(sets, np.asarray(splits), threshold):
+    for one, two in candidates(sets, places, threshold):
         shared = len(np.intersect1d(sets[one], sets[two], assume_unique=True))
         similarity = shared / (len(sets[one]) + len(sets[two]) - shared)
-        later, earlier = (one, two) if splits[one] > splits[two] else (two, one)
-        if similarity >= threshold and (similarity, -earlier) > best.get(later, (0.0, 0)):
-            best[later] = (similarity, -earlier)
-    return [(later, -earlier, similarity) for later, (similarity, earlier) in sorted(best.items())]
+        late, early = (kept[one], kept[two]) if places[one] > places[two] else (kept[two], kept[one])
+        if similarity >= threshold and (similarity, -early) > best.get(late, (0.0, 0)):
+            best[late] = (similarity, -early)
+    found = ((i, best[first]) for i, first in enumerate(stands) if first in best)
+    return [(late, -early, similarity) for late, (similarity, early) in found]
 
 
 def candidates(sets: Sequence[Grams], splits: NDArray[np.int_], threshold: float) -> Iterator[tuple[int, int]]:
