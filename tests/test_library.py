@@ -87,7 +87,7 @@ def test_half_a_character_is_no_input(climb: rung.Climbed) -> None:
 def test_evaluate_reads_a_file(climb: rung.Climbed, able: Any, orders_csv: Path) -> None:
     asked = rung.open(climb.run / "adaptations" / "majority", able)
     assert asked.evaluate(orders_csv).n == 120
-    assert asked.evaluate(orders_csv, input="text, label", output="label").n == 120
+    assert asked.evaluate(orders_csv, input=" text, ", output="label").n == 120
     with pytest.raises(UserError, match="no-such"):
         asked.evaluate(orders_csv.with_name("no-such.csv"))
     other = orders_csv.with_name("other.csv")
