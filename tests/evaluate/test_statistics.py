@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from rung.evaluate import exact_lower, mcnemar, needed, paired_difference, wilson
+from rung.evaluate import exact_lower, mcnemar, mcnemar_interval, needed, paired_difference, wilson
 from rung.evaluate.statistics import bootstrap_interval, bootstrap_lower, worth
 
 
@@ -128,6 +128,19 @@ def test_a_shared_level_lowers_the_bootstrap_bound() -> None:
     bounds = [bootstrap_lower(parts, mean, alpha) for alpha in (0.5, 0.05, 0.01, 0.001, 1e-6)]
     assert bounds == sorted(bounds, reverse=True)
     assert len(set(bounds)) == 5
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_the_interval_of_mcnemar_leaves_0_out_where_the_test_is_significant(alpha: float) -> None:
+    for only_a, only_b in itertools.product(range(12), repeat=2):
+        a, b = np.array([1] * only_a + [0] * only_b + [1, 0]), np.array([0] * only_a + [1] * only_b + [1, 0])
+        low, high = mcnemar_interval(a, b, alpha)
+        assert (low > 0 or high < 0) is (mcnemar(a, b) < alpha)
+        assert low - 1e-12 <= (only_a - only_b) / len(a) <= high + 1e-12
+        if only_a + only_b:
+            theirs = binomtest(only_a, only_a + only_b).proportion_ci(1 - alpha)
+            scale = (only_a + only_b) / len(a)
+            assert (low, high) == pytest.approx(((2 * theirs.low - 1) * scale, (2 * theirs.high - 1) * scale))
 
 
 @pytest.mark.parametrize(("n", "truth", "alpha"), [(64, 0.9, 0.05 / 200), (130, 0.9, 0.005), (64, 0.7, 0.05 / 60)])

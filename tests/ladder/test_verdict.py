@@ -117,6 +117,18 @@ def test_how_far_the_best_is_ahead(orders: SimpleNamespace) -> None:
     assert lead(marked(task, first(100, 90)), marked(task, first(100, 90))).value == 0
 
 
+@pytest.mark.parametrize(("n", "best", "other"), [(1, 1, 0), (100, 90, 85), (100, 90, 84), (60, 60, 55), (2, 2, 0)])
+def test_the_interval_of_who_is_ahead_agrees_with_the_test_that_chose(
+    orders: SimpleNamespace, n: int, best: int, other: int
+) -> None:
+    """Five of 100 the same way are p = 2 / 2^5 to McNemar, and a bootstrap alone would leave 0 out."""
+    task = orders.task(dev=n)
+    one, two = marked(task, first(n, best)), marked(task, first(n, other))
+    found = lead(one, two)
+    assert (found.low > 0) is worse(two, one)
+    assert found.low <= found.value <= found.high
+
+
 def test_the_cheapest_that_is_not_significantly_worse(orders: SimpleNamespace) -> None:
     task = orders.task(dev=100)
     rows = [

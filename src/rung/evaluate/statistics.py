@@ -65,6 +65,18 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> float:
     return 1.0 if only_a + only_b == 0 else float(binomtest(only_a, only_a + only_b).pvalue)
 
 
+def mcnemar_interval(a: np.ndarray, b: np.ndarray, alpha: float) -> tuple[float, float]:
+    """(low, high) of the share of hits of ``a`` minus that of ``b``: holds 0 exactly where :func:`mcnemar` is not below ``alpha``.
+
+    Clopper & Pearson's interval of a's share of the pairs that differ, their number taken as it is.
+    """
+    only_a, only_b = int(((a == 1) & (b == 0)).sum()), int(((a == 0) & (b == 1)).sum())
+    low = float(beta.ppf(alpha / 2, only_a, only_b + 1)) if only_a else 0.0
+    high = float(beta.ppf(1 - alpha / 2, only_a + 1, only_b)) if only_b else 1.0
+    differ = (only_a + only_b) / len(a)
+    return (2 * low - 1) * differ, (2 * high - 1) * differ
+
+
 def bootstrap(parts: np.ndarray, combine: Combine, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
     """Values [draws] of a metric over resampled items; ``parts`` [n, k] are the items' additive counts."""
     return _resample(parts, combine, np.random.default_rng(seed), draws)

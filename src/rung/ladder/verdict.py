@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rung.evaluate import Forgetting, Marked, mcnemar, needed, paired_difference
+from rung.evaluate import Forgetting, Marked, mcnemar, mcnemar_interval, needed, paired_difference
 from rung.task.metrics import METRICS
 from rung.types import Cost, Result
 
@@ -68,9 +68,16 @@ def worse(a: Marked, b: Marked, alpha: float = ALPHA) -> bool:
 
 
 def lead(a: Marked, b: Marked) -> Result:
-    """How far ``a`` is ahead of ``b`` on the same examples: the difference of the metric, with a paired bootstrap's interval."""
+    """How far ``a`` is ahead of ``b`` on the same examples: the difference of the metric, with a paired bootstrap's interval.
+
+    Of hits it is widened to that of the test by which :func:`worse` decides: what is not significant is not shown as if it were.
+    """
     metric = a.task.metric
-    return Result(metric, *paired_difference(a.parts(), b.parts(), METRICS[metric].combine, 1 - ALPHA), len(a.examples))
+    value, low, high = paired_difference(a.parts(), b.parts(), METRICS[metric].combine, 1 - ALPHA)
+    if a.proportion and b.proportion:
+        exact = mcnemar_interval(a.scores(), b.scores(), ALPHA)
+        low, high = min(low, exact[0]), max(high, exact[1])
+    return Result(metric, value, low, high, len(a.examples))
 
 
 def to_build(cost: Cost, unit: Unit) -> float:
