@@ -94,12 +94,44 @@ def test_the_rungs_that_a_climb_left_out_come_next(result_of: Make):
 def test_an_unopened_test_is_never_called_a_test_figure(result_of: Make):
     spent = result_of(test=None, complete=False, budget={"seconds": None, "spent": 61.0})
     en, zh = three_sentences(spent, "en"), three_sentences(spent, "zh")
-    assert en[1].startswith("The budget ended before the sealed test was opened, so all that is known is")
+    assert en[1].startswith("The budget ended before the sealed test was measured, so all that is known is")
     assert ".913 [.877, .949], n = 240" in en[1]
-    assert zh[1].startswith("预算在打开封存测试集之前用完")
+    assert zh[1].startswith("预算在测完封存测试集之前用完")
     empty = result_of(test=None)
     empty["task"]["n_test"] = 0
     assert three_sentences(empty, "en")[1].startswith("There is no test split")
+
+
+def test_an_opened_test_with_nothing_to_measure_is_not_called_unopened(result_of: Make):
+    result = result_of(test={"value": None, "low": None, "high": None, "n": 40, "opened_at": "2026-03-01T14:05:09"})
+    assert three_sentences(result, "en")[1].startswith("The sealed test, opened once, holds nothing to measure, so all")
+    assert three_sentences(result, "zh")[1].startswith("封存测试集已打开过一次，其中没有可计量的内容，因此")
+
+
+def test_a_better_rung_that_forgets_too_much_is_not_passed_over_in_silence(result_of: Make):
+    for target in (None, 0.95):
+        result = likely(result_of(target=target))
+        assert "worse than the best." in three_sentences(result, "en")[0]
+        assert "与最优者无" in three_sentences(result, "zh")[0]
+        lora = next(row for row in result["rungs"] if row["name"] == "lora")
+        lora |= {"status": "missed", "reason": {"en": "it cannot be chosen: it forgets", "zh": "不能选用：遗忘"}}
+        en, zh = three_sentences(result, "en")[0], three_sentences(result, "zh")[0]
+        assert "within the limit on forgetting" in en and "worse than the best of them." in en
+        assert "遗忘未超限的方法" in zh and "与其中最优者无" in zh
+
+
+def test_what_was_not_tried_or_failed_is_not_called_tried(result_of: Make):
+    result = likely(result_of(break_even=[], complete=False))
+    for row in result["rungs"]:
+        row |= {"more_dev": None, "status": "missed"}
+    result["rungs"][2]["status"] = "not-reached"  # below the chosen one: rungs that race come to a score in any order
+    assert three_sentences(result, "en")[2].endswith("the next rung, zero-shot, has not been tried.")
+    result["rungs"][2]["status"] = "failed"
+    for target in (None, 0.85):
+        assert three_sentences(result | {"target": target}, "en")[2].endswith(
+            "zero-shot failed, for reasons in the table of rungs: to mend them would be next."
+        )
+    assert three_sentences(result, "zh")[2].endswith("zero-shot 未能测成，原因见阶梯表：下一步是先解决它们。")
 
 
 def test_a_test_below_the_target_says_so(result_of: Make):

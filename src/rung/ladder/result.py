@@ -148,11 +148,12 @@ def why_chosen(name: str, best: str, target: float | None, verdict: Verdict, gua
         lead_zh += f"（大约再要 {more} 条开发集数据才能定论）；" if more else "；"
     else:
         lead, lead_zh = f"no {rung} is proven to meet the target; ", f"没有{rung_zh}被证明达到目标；"
+    of, of_zh = (" of those within --max-forgetting", "在遗忘未超限的方法中") if guarded else ("", "")
     if name == best:
-        return {"en": lead + f"{name} has the best score", "zh": lead_zh + f"{name} 得分最高"}
+        return {"en": lead + f"{name} has the best score{of}", "zh": lead_zh + f"{name} {of_zh}得分最高"}
     return {
-        "en": lead + f"{name} is the cheapest that is not significantly worse than the best, {best}",
-        "zh": lead_zh + f"{name} 是与最好的 {best} 无显著差距的方法中最便宜的",
+        "en": lead + f"{name} is the cheapest that is not significantly worse than the best{of}, {best}",
+        "zh": lead_zh + f"{name} {of_zh}是与最好的 {best} 无显著差距的方法中最便宜的",
     }
 
 

@@ -37,11 +37,14 @@ def _what(result: Mapping[str, Any], language: Language) -> str:
     if chosen is None:
         return _nothing(result, language)
     name, figures = chosen["candidate"], Figures(language)
-    limit, limit_zh = (" within the limit on forgetting", "遗忘未超限的") if barred(result) else ("", "")
+    limited = barred(result)
+    limit, limit_zh = (" within the limit on forgetting", "遗忘未超限的") if limited else ("", "")
+    best, best_zh = ("the best of them", "其中最优者") if limited else ("the best", "最优者")
     if target is None:
+        among, among_zh = (f"of the rungs{limit} ", f"在{limit_zh}方法中，") if limited else ("", "")
         advice = (
-            f"Use {name}: no target was set, and this is the cheapest that is not clearly worse than the best.",
-            f"建议使用 {name}：没有设定目标，它是与最优者无显著差距的方法中最便宜的。",
+            f"Use {name}: no target was set, and {among}this is the cheapest that is not clearly worse than {best}.",
+            f"建议使用 {name}：没有设定目标，{among_zh}它是与{best_zh}无显著差距的方法中最便宜的。",
         )
     elif chosen["met"]:
         goal = figures.target(target)
@@ -53,8 +56,8 @@ def _what(result: Mapping[str, Any], language: Language) -> str:
         goal = figures.target(target)
         advice = (
             f"No rung{limit} is proven to reach your target of {goal}; "
-            f"use {name}, the cheapest that is not clearly worse than the best.",
-            f"没有{limit_zh}方法被证实达到目标 {goal}；建议先用 {name}，它是与最优者无显著差距的方法中最便宜的。",
+            f"use {name}, the cheapest that is not clearly worse than {best}.",
+            f"没有{limit_zh}方法被证实达到目标 {goal}；建议先用 {name}，它是与{best_zh}无显著差距的方法中最便宜的。",
         )
     no_model = (" It needs no language model.", "它不需要语言模型。") if chosen["rung"] in CONTROLS else ("", "")
     ahead = _ahead(chosen.get("ahead"), figures)
@@ -128,8 +131,10 @@ def _test_against_target(result: Mapping[str, Any], language: Language) -> str:
 def _why_sealed(result: Mapping[str, Any]) -> tuple[str, str]:
     if result["task"]["n_test"] == 0:
         return "There is no test split", "没有测试集"
+    if result["test"] is not None:  # no target and no answer there holds anything to count
+        return "The sealed test, opened once, holds nothing to measure", "封存测试集已打开过一次，其中没有可计量的内容"
     if budget_spent(result):
-        return "The budget ended before the sealed test was opened", "预算在打开封存测试集之前用完"
+        return "The budget ended before the sealed test was measured", "预算在测完封存测试集之前用完"
     return "The sealed test was not opened", "封存测试集没有打开"
 
 
@@ -249,15 +254,19 @@ def _as_good(result: Mapping[str, Any], name: str) -> bool:
 
 
 def _next_rung(result: Mapping[str, Any]) -> tuple[str, str]:
-    names = [row["name"] for row in result["rungs"]]
-    above = result["rungs"][names.index(result["chosen"]["rung"]) + 1 :]
-    waiting = next((row["name"] for row in above if row["status"] == "not-reached"), None)
+    # Below the chosen one too: of rungs that raced, some may not have come to a score when the budget ended.
+    waiting = next((row["name"] for row in result["rungs"] if row["status"] == "not-reached"), None)
     if waiting and result["chosen"]["met"]:
         return f"the next rung, {waiting}, was not needed", f"下一个方法 {waiting} 用不上"
     if waiting:
         return f"the next rung, {waiting}, has not been tried", f"下一个方法 {waiting} 还没有试"
     if result["chosen"]["met"]:
         return "no rung above it is left to try in this climb", "本次攀登中其上没有未试的方法"
+    if failed := [row["name"] for row in result["rungs"] if row["status"] == "failed"]:
+        return (
+            f"{' and '.join(failed)} failed, for reasons in the table of rungs: to mend them would be next",
+            f"{'、'.join(failed)} 未能测成，原因见阶梯表：下一步是先解决它们",
+        )
     if n := len(left_out(result)):
         s = "s" if n > 1 else ""
         return (
@@ -267,8 +276,8 @@ def _next_rung(result: Mapping[str, Any]) -> tuple[str, str]:
     if result["target"] is None:
         return "no rung of the ladder is left to try", "阶梯上没有未试的方法"
     return (
-        "every rung was tried, so more or better examples or a larger model would be next",
-        "方法都试过了，下一步是补充、改善样本，或换更大的模型",
+        "every rung that fits was tried, so more or better examples or a larger model would be next",
+        "适用的方法都试过了，下一步是补充、改善样本，或换更大的模型",
     )
 
 
