@@ -193,6 +193,20 @@ def test_thousands_of_rows_that_differ_in_signs_alone_are_no_million_pairs():
     assert len(found) == len(texts) - 1334 and {pair[1:] for pair in found} == {(0, 1.0)}
 
 
+def test_thousands_of_rows_of_one_template_take_seconds():
+    line = "Customer wrote on the {day} of May that order {i} was not received and asks for a refund of the price"
+    texts = [line.format(day=i % 28, i=i) for i in range(3000)]
+    splits = [i * 3 // len(texts) for i in range(len(texts))]
+    start = time.process_time()
+    found = near_duplicates(texts, splits)
+    assert time.process_time() - start < 10
+    assert [later for later, _, _ in found] == list(range(1000, 3000))
+    for later, earlier, similarity in found[::500]:
+        assert splits[earlier] < splits[later]
+        every = [jaccard(texts[later], text) for text in texts[: 1000 * splits[later]]]
+        assert (max(every), every.index(max(every))) == (pytest.approx(similarity), earlier)
+
+
 @pytest.mark.parametrize(("points", "correlation", "n"), [(3, 0.7, 1098), (3, 0.5, 1830), (5, 0.7, 396), (5, 0.5, 659)])
 def test_detectable_gap_is_that_of_the_published_table(points, correlation, n):
     """PEERS.md section 6: items for 80 % power at accuracy .7."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 N = 5
 THRESHOLD = 0.8
+AT_ONCE = 4_000_000  # grams that are compared at once, for the memory they take
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 Grams = NDArray[np.uint64]
@@ -48,39 +49,61 @@ def near_duplicates(
     stands = [
         firsts.setdefault((split, own.tobytes()), i) for i, (split, own) in enumerate(zip(splits, every, strict=True))
     ]
-    kept = list(firsts.values())
-    sets, places = [every[i] for i in kept], np.array([splits[i] for i in kept])
-    best: dict[int, tuple[float, int]] = {}
-    for one, two in candidates(sets, places, threshold):
-        shared = len(np.intersect1d(sets[one], sets[two], assume_unique=True))
-        similarity = shared / (len(sets[one]) + len(sets[two]) - shared)
-        late, early = (kept[one], kept[two]) if places[one] > places[two] else (kept[two], kept[one])
-        if similarity >= threshold and (similarity, -early) > best.get(late, (0.0, 0)):
-            best[late] = (similarity, -early)
-    found = ((i, best[first]) for i, first in enumerate(stands) if first in best)
-    return [(late, -early, similarity) for late, (similarity, early) in found]
+    kept = np.array(list(firsts.values()))
+    sets = [every[i] for i in kept]
+    sizes = np.array([len(own) for own in sets])
+    best: dict[int, tuple[int, float]] = {}
+    for late, early, shared in compared(sets, np.asarray(splits)[kept], threshold):
+        similarity = shared / (sizes[early] + sizes[late] - shared)
+        at = int(similarity.argmax())  # the first of equals
+        if similarity[at] >= threshold:
+            best[int(kept[late])] = int(kept[early[at]]), float(similarity[at])
+    return [(i, *best[first]) for i, first in enumerate(stands) if first in best]
 
 
-def candidates(sets: Sequence[Grams], splits: NDArray[np.int_], threshold: float) -> Iterator[tuple[int, int]]:
-    """Pairs of different splits that share a rare gram and whose sizes allow the similarity; each pair once."""
+def compared(
+    sets: Sequence[Grams], splits: NDArray[np.int_], threshold: float
+) -> Iterator[tuple[int, NDArray[np.int_], NDArray[np.int_]]]:
+    """Each set of a later split, those of earlier ones that share a rare gram with it and whose sizes allow the similarity,
+    and how many grams it shares with each.
+    """
     sizes = np.array([len(one) for one in sets])
+    starts = np.cumsum(sizes) - sizes
     owner = np.repeat(np.arange(len(sets)), sizes)
     _, ids, frequency = np.unique(np.concatenate(sets), return_inverse=True, return_counts=True)
     order = np.lexsort((ids, frequency[ids], owner))
-    rank = np.arange(len(ids)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rank = np.arange(len(ids)) - np.repeat(starts, sizes)
     prefix = np.array([size - math.ceil(threshold * size - 1e-9) + 1 for size in sizes])
     rare = order[rank < np.repeat(prefix, sizes)]
-    rare = rare[frequency[ids[rare]] > 1]
-    rare = rare[np.argsort(ids[rare], kind="stable")]
-    seen: set[tuple[int, int]] = set()
-    for group in np.split(owner[rare], np.flatnonzero(np.diff(ids[rare])) + 1):
-        if len(np.unique(splits[group])) < 2:
+    rare = rare[frequency[ids[rare]] > 1]  # in the order of the sets
+    listed = rare[np.argsort(ids[rare], kind="stable")]
+    members = owner[listed]  # of each rare gram, one gram after the other
+    first, last = (np.searchsorted(ids[listed], ids[rare], side) for side in ("left", "right"))
+    edges = np.searchsorted(owner[rare], np.arange(len(sets) + 1))
+    near, own = np.zeros(len(sets), bool), np.zeros(len(frequency), bool)
+    for late in np.flatnonzero((np.diff(edges) > 0) & (splits > splits.min())):
+        near[:] = False
+        for k in range(edges[late], edges[late + 1]):
+            near[members[first[k] : last[k]]] = True
+        early = np.flatnonzero(near & (splits < splits[late]))
+        early = early[np.minimum(sizes[early], sizes[late]) / np.maximum(sizes[early], sizes[late]) >= threshold]
+        if not len(early):
             continue
-        for i, one in enumerate(group):
-            rest = group[i + 1 :]
-            ratio = np.minimum(sizes[rest], sizes[one]) / np.maximum(sizes[rest], sizes[one])
-            for two in rest[(splits[rest] != splits[one]) & (ratio >= threshold)]:
-                pair = (int(one), int(two))
-                if pair not in seen:
-                    seen.add(pair)
-                    yield pair
+        mine = ids[starts[late] : starts[late] + sizes[late]]
+        own[mine] = True
+        parts = np.array_split(early, 1 + int(sizes[early].sum()) // AT_ONCE)
+        yield (
+            int(late),
+            early,
+            np.concatenate([hits(own, ids, starts[part], sizes[part]) for part in parts if len(part)]),
+        )
+        own[mine] = False
+
+
+def hits(
+    own: NDArray[np.bool_], ids: NDArray[np.int_], starts: NDArray[np.int_], sizes: NDArray[np.int_]
+) -> NDArray[np.int_]:
+    """How many of the grams of each set, which begin at ``starts`` in ``ids``, are ``own``."""
+    begins = np.cumsum(sizes) - sizes
+    places = np.repeat(starts - begins, sizes) + np.arange(int(sizes.sum()))
+    return np.add.reduceat(own[ids[places]].astype(np.int64), begins)
