@@ -134,6 +134,23 @@ def test_a_label_that_is_nearly_all_of_the_rows_is_told(write, rows):
     assert inspect_task(path, metric="macro-f1").warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (("Good", "good"), "'Good', 'good'"),
+        (("坏", "坏 "), None),  # outer blanks are no part of a label
+        (("A级", "Ａ级"), "'A级', 'Ａ级'"),
+        (("caf\u00e9", "cafe\u0301"), r"'cafe\u0301', 'caf\xe9'"),  # written alike: told by their characters
+    ],
+)
+def test_labels_that_look_alike_are_told(write, rows, labels, shown):
+    path = write("a.csv", csv([(text, labels[i % 2] if i % 3 else "other") for i, (text, _) in enumerate(rows(60))]))
+    found = [note.en for note in inspect_task(path).warnings]
+    assert found == (
+        [f"labels that differ only in case, blanks or how their characters are coded: {shown}"] if shown else []
+    )
+
+
 def test_an_empty_split_is_an_error(write, rows):
     train, test = write("train.csv", csv(rows(12))), write("test.csv", csv(rows(12)))
     with pytest.raises(DataError, match="no usable row falls into"):

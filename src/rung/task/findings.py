@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,7 +34,7 @@ def label_counts(splits: Parts) -> dict[str, dict[str, float]]:
 
 
 def label_warnings(splits: Parts, metric: str) -> list[Note]:
-    """Labels that a split lacks, one that is nearly all of the rows, and labels that differ only in case or blanks."""
+    """Labels that a split lacks, one that is nearly all of the rows, and labels that look alike."""
     counts = label_counts(splits)
     every, notes = sorted(counts), []
     for name, zh in (("train", "训练集"), ("dev", "开发集"), ("test", "测试集")):
@@ -55,16 +56,23 @@ def label_warnings(splits: Parts, metric: str) -> list[Note]:
                 f"{100 * share:.0f} % 的行是 {most!r}：总答它就有这么高的准确率；--metric macro-f1 对各标签一视同仁",
             )
         )
-    alike = Counter(" ".join(label.casefold().split()) for label in every)
-    same = [label for label in every if alike[" ".join(label.casefold().split())] > 1]
+    alike = Counter(map(looks, every))
+    same = [label for label in every if alike[looks(label)] > 1]
     if same:
+        seen = Counter(unicodedata.normalize("NFC", label) for label in same)  # beyond 1: no eye tells them apart
+        shown = joined(ascii(label) if seen[unicodedata.normalize("NFC", label)] > 1 else repr(label) for label in same)
         notes.append(
             Note(
-                f"labels that differ only in case or blanks: {joined(map(repr, same))}",
-                f"仅大小写或空白不同的标签：{joined(map(repr, same))}",
+                f"labels that differ only in case, blanks or how their characters are coded: {shown}",
+                f"仅大小写、空白或字符编码形式（全角半角、组合字符）不同的标签：{shown}",
             )
         )
     return notes
+
+
+def looks(label: str) -> str:
+    """A label as it is read: without case, width, doubled blanks, or what tells é from e with an accent behind it."""
+    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
 
 
 def pair_warnings(columns: Columns) -> list[Note]:
