@@ -16,7 +16,7 @@ from rung.types import BudgetSpent, UserError
         (None, None, None), ("", None, None), ("90s", 90, None), ("10m", 600, None), ("1.5h", 5400, None),
         ("500ktokens", None, 500_000), ("500k tokens", None, 500_000),
         ("2M tok", None, 2_000_000), ("7tokens", None, 7),
-        ("10m,500ktokens", 600, 500_000),
+        ("10m,500ktokens", 600, 500_000), ("10m，500ktokens", 600, 500_000),
     ],
 )  # fmt: skip
 def test_what_is_understood(text: str | None, seconds: float | None, tokens: int | None) -> None:
@@ -34,6 +34,7 @@ def test_nonsense_is_refused_with_what_to_type(text: str) -> None:
 def test_money_needs_a_price() -> None:
     with pytest.raises(UserError, match="needs a price"):
         Budget.parse("$3")
+    assert [Budget.parse(text, price=2.0).money for text in ("¥3", "￥3", "€3")] == [3.0] * 3
     budget = Budget.parse("$3", price=2.0)
     budget.used_tokens = 1_499_999
     budget.check()

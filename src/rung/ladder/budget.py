@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -32,7 +33,8 @@ class Budget:
     def parse(cls, text: str | None, *, price: float = 0.0) -> Budget:
         """``10m``, ``90s``, ``2h``, ``500000tokens`` (``500k tokens``), ``$3``; several joined by commas."""
         budget = cls(price=price)
-        for part in (text or "").replace(" ", "").lower().split(","):
+        plain = unicodedata.normalize("NFKC", text or "")  # a Chinese keyboard writes ￥ and ，
+        for part in plain.replace(" ", "").lower().split(","):
             if not part:
                 continue
             if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", part):
