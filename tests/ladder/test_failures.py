@@ -109,6 +109,16 @@ def test_a_training_split_of_one_label_fails_tfidf_and_not_the_climb(orders: Sim
     assert rows["zero-shot"]["status"] == "measured"
 
 
+def test_nearly_as_many_labels_as_examples_are_no_regression(orders: SimpleNamespace, tmp_path: Path) -> None:
+    """scikit-learn warns of it, and a warning is an error here."""
+    labels = tuple(f"label {i:02}" for i in range(24))
+    train = tuple(replace(e, target=labels[i % 24]) for i, e in enumerate(orders.examples(1000, 30)))
+    task = orders.task(train=16, dev=24, test=0, labels=labels)
+    dev = tuple(replace(e, target=label) for e, label in zip(task.dev, labels, strict=True))
+    found = orders.climb(tmp_path, "tfidf", task=replace(task, train=train, dev=dev))
+    assert found["rungs"][0]["status"] == "measured"
+
+
 def test_a_training_input_that_does_not_fit_ends_no_prompt(orders: SimpleNamespace, tmp_path: Path) -> None:
     """It is one of those that calibration looks at, and no candidate has to answer it."""
     task, long = orders.task(**FEW), "order 7 please " * 600

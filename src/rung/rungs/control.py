@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 
@@ -53,7 +54,9 @@ def fit(context: Context, strength: float) -> Adaptation:
     if done is None:
         vectorizers = fit_views([e.input for e in task.train])
         features = featurize(vectorizers, [e.input for e in task.train])
-        model = LogisticRegression(C=strength, max_iter=2000).fit(features, [e.target for e in task.train])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # many labels are no regression
+            model = LogisticRegression(C=strength, max_iter=2000).fit(features, [e.target for e in task.train])
         weight, bias = np.atleast_2d(model.coef_), model.intercept_
         if len(model.classes_) == 2:  # scikit-learn keeps one row for two classes
             weight, bias = np.vstack([-weight, weight]) / 2, np.array([-bias[0], bias[0]]) / 2
