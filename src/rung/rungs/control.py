@@ -54,8 +54,8 @@ def fit(context: Context, strength: float) -> Adaptation:
     if done is None:
         vectorizers = fit_views([e.input for e in task.train])
         features = featurize(vectorizers, [e.input for e in task.train])
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # many labels are no regression
+        with warnings.catch_warnings():  # many labels are no regression
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             model = LogisticRegression(C=strength, max_iter=2000).fit(features, [e.target for e in task.train])
         weight, bias = np.atleast_2d(model.coef_), model.intercept_
         if len(model.classes_) == 2:  # scikit-learn keeps one row for two classes
