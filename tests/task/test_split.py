@@ -52,13 +52,16 @@ def test_ids_name_the_normalised_input(write, rows):
     assert ids["cafe\u0301"] == digest("caf\u00e9")
 
 
-def test_the_fingerprint_covers_every_split(write, rows):
+def test_the_fingerprint_covers_every_split_and_label(write, rows, tmp_path):
     base = rows(60)
     same = load_task(write("a.csv", csv(base))).fingerprint
     assert load_task(write("b.csv", csv(base))).fingerprint == same
     for i in (0, 20, 59):
         other = [*base[:i], (base[i][0], "good" if base[i][1] == "bad" else "bad"), *base[i + 1 :]]
         assert load_task(write("c.csv", csv(other))).fingerprint != same
+    # Labels that no example has stand in the prompts, and a climb without them is another one.
+    assert load_task(tmp_path / "a.csv", labels=["good", "bad"]).fingerprint == same
+    assert load_task(tmp_path / "a.csv", labels=["good", "bad", "mixed"]).fingerprint != same
 
 
 def test_the_test_split_is_sealed(write, rows):

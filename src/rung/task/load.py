@@ -196,6 +196,7 @@ def make_task(splits: Parts, kind: Kind, said: Settings, name: str, columns: Col
     order, schema = structure(splits["train"]) if kind == "extract" else ([], None)
     examples = {part: tuple(example(item, kind, order) for item in items) for part, items in splits.items()}
     labels = {one.target for part in examples.values() for one in part} if kind == "classify" else set()
+    unseen = sorted(set(said.labels) - labels) if kind == "classify" else []  # they stand in every prompt all the same
     return Task(
         name=name,
         kind=kind,
@@ -208,7 +209,11 @@ def make_task(splits: Parts, kind: Kind, said: Settings, name: str, columns: Col
         schema=schema,
         target=said.target,
         description=said.description,
-        fingerprint=digest(kind, *([(one.input, one.target) for one in examples[part]] for part in SPLITS)),
+        fingerprint=digest(
+            kind,
+            *([(one.input, one.target) for one in examples[part]] for part in SPLITS),
+            *([unseen] if unseen else []),
+        ),
         input_columns=columns.input,
         output_column=columns.output,
     )
