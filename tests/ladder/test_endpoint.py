@@ -148,6 +148,22 @@ def test_money_is_counted_and_its_budget_is_overrun_by_what_is_under_way_alone(
     assert row["cost"]["build_money"] > row["cost"]["money_per_request"]
 
 
+def test_a_budget_of_tokens_counts_what_was_billed(
+    climb: Any, rule: Any, orders: SimpleNamespace, tmp_path: Path
+) -> None:
+    """What calibration asks counts, and a call that two candidates share counts once."""
+    with serving(rule) as server:
+        climb(tmp_path / "whole", server, "zero-shot,few-shot", task=orders.task(train=40, dev=8, test=0))
+        billed = server.tokens_in + server.tokens_out
+    for limit in (billed - 100, billed + 1):
+        with serving(rule) as server:
+            task, budget = orders.task(train=40, dev=8, test=0), Budget(tokens=limit)
+            cut = climb(tmp_path / str(limit), server, "zero-shot,few-shot", task=task, budget=budget)
+            assert cut["complete"] is (limit > billed)
+            if not cut["complete"]:
+                assert limit <= server.tokens_in + server.tokens_out <= billed
+
+
 def test_an_endpoint_that_is_gone_ends_the_climb_and_the_same_command_goes_on(
     climb: Any, rule: Any, tmp_path: Path
 ) -> None:

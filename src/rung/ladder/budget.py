@@ -17,7 +17,8 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 class Budget:
     """Limits; None: unlimited. ``spent_before`` is what earlier sessions of the same run took, in seconds.
 
-    ``paid`` gives the money spent so far where an endpoint counts it; else it is ``used_tokens`` at ``price``.
+    ``paid`` and ``counted`` give the money and the tokens spent so far where an endpoint counts them, what calibrations and
+    broken attempts took included; else it is ``used_tokens``, at ``price``.
     """
 
     seconds: float | None = None
@@ -25,6 +26,7 @@ class Budget:
     money: float | None = None
     price: float = 0.0  # money per million tokens; 0 for a model on this machine
     paid: Callable[[], float | None] | None = None
+    counted: Callable[[], int] | None = None
     spent_before: float = 0.0
     used_tokens: int = 0
     started: float = field(default_factory=time.perf_counter)
@@ -71,7 +73,8 @@ class Budget:
         """Raise BudgetSpent when a limit is reached."""
         if self.seconds is not None and self.spent >= self.seconds:
             raise BudgetSpent(f"the budget of {self.seconds:.0f} s is spent", zh=f"{self.seconds:.0f} 秒的预算已用完")
-        if self.tokens is not None and self.used_tokens >= self.tokens:
+        used = self.counted() if self.counted is not None else self.used_tokens
+        if self.tokens is not None and used >= self.tokens:
             raise BudgetSpent(f"the budget of {self.tokens} tokens is spent", zh=f"{self.tokens} 个词元的预算已用完")
         self.check_money()
 

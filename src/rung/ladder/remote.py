@@ -15,6 +15,7 @@ def prepare(model: LanguageModel, ledger: Ledger, budget: Budget) -> None:
     """Every answer goes into the ledger; what the endpoint offers is asked once; money is looked at before each call."""
     if isinstance(model, EndpointModel):
         budget.paid, model.client.allow = lambda: model.money, budget.check_money
+        budget.counted = lambda: model.client.meter.read + model.client.meter.written
         known = ledger.get("endpoint")
         ledger.claim({"endpoint": model.prepare(ledger, known)})
 
