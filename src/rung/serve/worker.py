@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from rung.programs.together import Together
@@ -18,13 +19,17 @@ log = logging.getLogger("rung.serve")
 
 
 class Worker:
-    """Steps the batch of ``many`` as long as somebody waits, and sleeps otherwise."""
+    """Steps the batch of ``many`` as long as somebody waits, and sleeps otherwise.
+
+    At most one order is done between two steps, so that those who wait for a text get their next token whatever else is asked.
+    """
 
     def __init__(self, many: Together):
         self.many = many
         self.steps = 0
         self.visits: dict[Visit, None] = {}
-        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        # What is to be done, and whether it may take long; None: the end.
+        self._orders: queue.SimpleQueue[tuple[Callable[[], None], bool] | None] = queue.SimpleQueue()
         self._leaving: dict[str, Future[None]] = {}
         self._thread = threading.Thread(target=self._loop, name="rung-engine", daemon=True)
 
@@ -50,7 +55,7 @@ class Worker:
             self.visits[visit] = None
             visit.begin(self.many)
 
-        self._orders.put(enter)
+        self._orders.put((enter, False))
 
     def order(self, work: Callable[[], Any]) -> Future[Any]:
         """Has ``work`` done between two steps; from any thread."""
@@ -64,29 +69,29 @@ class Worker:
             except BaseException as error:
                 done.set_exception(error)
 
-        self._orders.put(act)
+        self._orders.put((act, True))
         return done
 
     def remove(self, name: str) -> Future[None]:
         """Takes an adaptation away as soon as nobody visits it; nobody may be let in to it any more."""
         gone: Future[None] = Future()
         gone.set_running_or_notify_cancel()  # it is done whether or not somebody waits
-        self._orders.put(lambda: self._leaving.update({name: gone}))
+        self._orders.put((lambda: self._leaving.update({name: gone}), False))
         return gone
 
     def _loop(self) -> None:
         busy = False
         while True:
-            try:
-                while True:
+            with suppress(queue.Empty):
+                long = False
+                while not long:
                     order = self._orders.get(block=not busy)
                     if order is None:
                         self._end()
                         return
-                    order()
+                    work, long = order
+                    work()
                     busy = True
-            except queue.Empty:
-                pass
             try:
                 busy = self.many.batch.step()
                 self.steps += 1
