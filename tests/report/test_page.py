@@ -13,6 +13,8 @@ import pytest
 
 from rung.ledger import Ledger
 from rung.report import write_report
+from rung.report.prompt import shown_prompt
+from rung.report.run import Answer
 from rung.types import Adaptation, DataError, Demonstration, Example, Prediction, Prompt, Selector, digest
 
 MakeRun = Callable[..., Path]
@@ -148,6 +150,14 @@ def test_a_chat_prompt_is_shown_by_turns_and_picked_examples_are_those_of_the_in
     assert turns[1:5] == ["|User|pool 7", "|Assistant|thanks", "|User|pool 2", "|Assistant|thanks"]
     assert turns[5] == "|User||hello|"
     assert "2 examples picked for this input" in source
+
+
+def test_examples_that_did_not_fit_beside_an_input_are_not_shown_in_its_prompt(adaptation_of: Any):
+    adaptation = adaptation_of("en")
+    one, two = (d.input for d in adaptation.demonstrations[:2])
+    for told in ((one, two), (two,), ()):
+        shown = shown_prompt(adaptation, [Answer(Example("1", "hello", "thanks"), Prediction("1", "", shown=told), 0.0)])
+        assert shown is not None and shown.demonstrations == len(told)
 
 
 @pytest.mark.parametrize(("language", "words"), [

@@ -53,9 +53,7 @@ def shown_prompt(adaptation: Adaptation, answers: Sequence[Answer]) -> Shown | N
 
 
 def demonstrations_of(adaptation: Adaptation, answer: Answer) -> list[Demonstration]:
-    """What stood in the prompt of this answer: the fixed ones, or those that the selector picked for it."""
-    if adaptation.selector is None and not answer.prediction.shown:
-        return list(adaptation.demonstrations)
+    """What stood in the prompt of this answer: the fixed ones or those that the selector picked for it, as far as they fitted."""
     pool = {d.input: d for d in adaptation.demonstrations}
     return [pool[name] for name in answer.prediction.shown if name in pool]
 
