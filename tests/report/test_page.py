@@ -156,7 +156,9 @@ def test_examples_that_did_not_fit_beside_an_input_are_not_shown_in_its_prompt(a
     adaptation = adaptation_of("en")
     one, two = (d.input for d in adaptation.demonstrations[:2])
     for told in ((one, two), (two,), ()):
-        shown = shown_prompt(adaptation, [Answer(Example("1", "hello", "thanks"), Prediction("1", "", shown=told), 0.0)])
+        shown = shown_prompt(
+            adaptation, [Answer(Example("1", "hello", "thanks"), Prediction("1", "", shown=told), 0.0)]
+        )
         assert shown is not None and shown.demonstrations == len(told)
 
 
