@@ -93,6 +93,28 @@ def test_a_table_in_place_on_a_terminal(result_of: MakeResult, monkeypatch: pyte
     assert said.count("\x1b[?25l") == said.count("\x1b[?25h") == 1  # the cursor is hidden and comes back
 
 
+@pytest.mark.parametrize(
+    ("flops", "money", "head", "cell"),
+    [
+        (9.6e8, None, "FLOPs", "960 MFLOP"),
+        (None, None, "tokens per request", " 74 "),
+        (None, 0.002, "money per", " 0.002 "),
+    ],
+)
+def test_the_table_that_moves_has_the_unit_of_its_end(
+    result_of: MakeResult, flops: float | None, money: float | None, head: str, cell: str
+):
+    watch, result = LiveTable("en", console=drawn()), result_of()
+    watch.started(task=TASK, rungs=["majority", "zero-shot"], target=None, run=RUN)
+    result["rungs"][0]["cost"] |= {"money_per_request": money and 0.0}
+    result["rungs"][2]["cost"] |= {"flops_per_request": flops, "money_per_request": money}
+    for row in (result["rungs"][0], result["rungs"][2]):
+        watch.judged(row)
+    console = drawn(width=160)
+    console.print(watch)
+    assert head in text(console) and cell in text(console)
+
+
 def test_an_error_gives_the_terminal_back():
     console = drawn(terminal=True)
     watch = LiveTable("en", console=console)

@@ -112,7 +112,7 @@ class LiveTable(Progress):
             self.live.refresh()
 
     def __rich__(self) -> RenderableType:
-        table = rung_table(self.language)
+        table = rung_table(self.language, self._unit)
         for name in self.rungs:
             table.add_row(*self._cells(name))
         lines = [Text(note[self.language], style="dim") for note in self.notes[-NOTES:]]
@@ -121,7 +121,7 @@ class LiveTable(Progress):
 
     def _cells(self, name: str) -> list[RenderableType]:
         if name in self.rows:
-            return rung_cells(self.rows[name], self.language)
+            return rung_cells(self.rows[name], self.language, self._unit)
         best, tried = self.best.get(name), len(self.tried.get(name, ()))
         here = name == self.at
         return [
@@ -132,6 +132,14 @@ class LiveTable(Progress):
             "",
             Text(self._say("climbing", "进行中"), style="cyan") if here else "",
         ]
+
+    @property
+    def _unit(self) -> str:
+        """What requests are told in, as at the end: nobody knows the operations of an endpoint."""
+        costs = [row["cost"] for row in self.rows.values() if row["dev"]]
+        if all(cost["flops_per_request"] is not None for cost in costs):
+            return "flops"
+        return "money" if any(cost.get("money_per_request") for cost in costs) else "tokens"
 
     def time_left(self) -> str | None:
         """The estimate in words, or None where nothing is known to make one from."""
