@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -105,6 +106,20 @@ def test_worse_by_the_bootstrap_where_the_metric_is_no_share_of_hits(orders: Sim
     task = orders.task(dev=100, metric="macro-f1")
     assert worse(marked(task, first(100, 70)), marked(task, first(100, 95)))
     assert not worse(marked(task, first(100, 94)), marked(task, first(100, 95)))
+
+
+def test_two_that_give_other_fields_are_compared(orders: SimpleNamespace) -> None:
+    """The counts of field F1 have a column for each field that was wanted or given, and one of the two gave one more."""
+    task = replace(orders.task(dev=30, metric="field-f1"), kind="extract", labels=())
+    examples = tuple(replace(e, target='{"a":"1"}') for e in task.dev)
+    good, bad = '{"a":"1"}', '{"a":"2","b":"3"}'
+    one, two = (
+        Marked(task, examples, tuple(Prediction(e.id, bad if i % of == 0 else good) for i, e in enumerate(examples)))
+        for of in (15, 2)
+    )
+    right = Marked(task, examples, tuple(Prediction(e.id, good) for e in examples))
+    assert worse(two, right) and worse(two, one) and not worse(right, two)
+    assert lead(right, two).low > 0
 
 
 def test_how_far_the_best_is_ahead(orders: SimpleNamespace) -> None:

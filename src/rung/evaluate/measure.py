@@ -81,6 +81,13 @@ class Marked:
         return worth(self.parts(), METRICS[self.task.metric].combine)
 
 
+def paired(a: Marked, b: Marked) -> tuple[np.ndarray, np.ndarray]:
+    """Additive counts [n, k] of two on the same examples, in the same columns: of field F1 those are the fields that either gave."""
+    both = parts(a.task.metric, [*a.outputs, *b.outputs], [*a.targets, *b.targets], a.task)
+    assert both is not None, "nothing was measured"
+    return both[: len(a.examples)], both[len(a.examples) :]
+
+
 def bare_task(made: Adaptation, metric: str) -> Task:
     """What a metric needs to know of the task that an adaptation was made for; it has no examples."""
     nothing = Sealed(())

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rung.evaluate import Forgetting, Marked, mcnemar, mcnemar_interval, needed, paired_difference
+from rung.evaluate import Forgetting, Marked, mcnemar, mcnemar_interval, needed, paired, paired_difference
 from rung.task.metrics import METRICS
 from rung.types import Cost, Result
 
@@ -64,7 +64,7 @@ def worse(a: Marked, b: Marked, alpha: float = ALPHA) -> bool:
     if a.proportion and b.proportion:
         return float(a.scores().mean()) < float(b.scores().mean()) and mcnemar(a.scores(), b.scores()) < alpha
     combine = METRICS[a.task.metric].combine
-    return paired_difference(a.parts(), b.parts(), combine, 1 - alpha)[2] < 0
+    return paired_difference(*paired(a, b), combine, 1 - alpha)[2] < 0
 
 
 def lead(a: Marked, b: Marked) -> Result:
@@ -73,7 +73,7 @@ def lead(a: Marked, b: Marked) -> Result:
     Of hits it is widened to that of the test by which :func:`worse` decides: what is not significant is not shown as if it were.
     """
     metric = a.task.metric
-    value, low, high = paired_difference(a.parts(), b.parts(), METRICS[metric].combine, 1 - ALPHA)
+    value, low, high = paired_difference(*paired(a, b), METRICS[metric].combine, 1 - ALPHA)
     if a.proportion and b.proportion:
         exact = mcnemar_interval(a.scores(), b.scores(), ALPHA)
         low, high = min(low, exact[0]), max(high, exact[1])
