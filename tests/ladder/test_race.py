@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,6 +73,31 @@ def test_a_lone_candidate_needs_no_stages(run) -> None:
 def test_nobody_is_dropped_before_sixty_four_examples(run) -> None:
     runners, _ = run([1.0, 0.0], n=63)
     assert all(r.finished for r in runners)
+
+
+def test_by_macro_f1_who_finds_the_rare_label_is_not_stopped_for_its_accuracy(orders: SimpleNamespace) -> None:
+    """One of ten is "left": who always says "right" has .90, and who finds "left" at the price of false alarms .80."""
+    base = orders.task(dev=200, metric="macro-f1")
+    dev = tuple(replace(e, target="right" if i % 10 else "left") for i, e in enumerate(base.dev))
+    task = replace(base, dev=dev)
+    says = {
+        "always": lambda i: "right",
+        "finds": lambda i: "left" if i % 10 in (0, 3, 6) else "right",
+        "neither": lambda i: "left" if i % 10 else "right",
+    }
+
+    def ask(adaptation: Adaptation, hash: str, examples: Sequence[Example]) -> Marked:
+        return Marked(task, tuple(examples), tuple(Prediction(e.id, says[hash](i)) for i, e in enumerate(examples)))
+
+    def raced(*names: str) -> dict[str, bool]:
+        made = [(Adaptation(f"r/{name}", "r", "classify", "en"), name) for name in names]
+        return {r.hash: r.finished for r in race(made, task.dev, ask)}
+
+    assert raced("always", "finds") == {"always": False, "finds": True}
+    assert raced("finds", "neither") == {"finds": True, "neither": False}
+    assert raced("always", "always") == {"always": True}
+    task = replace(task, metric="accuracy")
+    assert raced("always", "finds") == {"always": True, "finds": False}
 
 
 def test_behind_is_two_standard_errors() -> None:

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field
 from rung.adaptation import hash_of, to_dict
 from rung.evaluate import Marked
 from rung.ladder.costs import known_sum
-from rung.ladder.race import Runner, behind, race
+from rung.ladder.race import Runner, race
+from rung.ladder.race import trails as clearly_behind
 from rung.ladder.result import family
 from rung.ledger import Ledger
 from rung.memory import PeakMemory
@@ -150,7 +151,7 @@ def trails(ascent: Ascent, leader: Ascent) -> bool:
     """Whether its best is clearly behind the leader's, on the same examples."""
     if ascent.best is None or leader.best is None:
         return leader.best is not None
-    return behind(ascent.best.marked.scores(), leader.best.marked.scores())
+    return clearly_behind(ascent.best.marked, leader.best.marked)
 
 
 def because(ascent: Ascent, leader: Ascent) -> dict[str, str]:

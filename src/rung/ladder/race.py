@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rung.evaluate import Marked
+from rung.evaluate import Marked, paired
+from rung.evaluate.statistics import bootstrap
+from rung.task.metrics import METRICS
 from rung.types import Adaptation, Example, ModelError
 
 FIRST = 64  # examples before anybody may be stopped
 Z = 2.0  # how many standard errors behind the leader is clearly behind
+DRAWS = 500  # for a standard error that no formula gives
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def race(
                 alive.remove(i)
                 marks.pop(i, None)
         if alive and stop < len(examples):
-            alive = keep({i: marks[i].scores() for i in alive})
+            alive = keep({i: marks[i] for i in alive})
     return [Runner(a, h, marks[i], i in alive) for i, (a, h) in enumerate(candidates) if i in marks]
 
 
@@ -66,10 +69,33 @@ def stages(n: int) -> list[int]:
     return [*ends, n]
 
 
-def keep(scores: dict[int, np.ndarray]) -> list[int]:
+def keep(marks: dict[int, Marked]) -> list[int]:
     """Those not clearly behind the leader on the examples that all of them have answered."""
-    leader = max(scores, key=lambda i: (float(scores[i].mean()), -i))
-    return [i for i, own in scores.items() if not behind(own, scores[leader])]
+    leader = max(marks, key=lambda i: (rank(marks[i]), -i))
+    return [i for i, own in marks.items() if not trails(own, marks[leader])]
+
+
+def rank(marked: Marked) -> float:
+    """What a leader leads by: the mean of its examples' own scores; the metric itself where it marks no single example."""
+    metric = METRICS[marked.task.metric]
+    return float(marked.scores().mean() if metric.alone else np.nan_to_num(metric.combine(marked.parts().sum(0))))
+
+
+def trails(own: Marked, leader: Marked) -> bool:
+    """Whether it is clearly behind the leader, on the same examples.
+
+    Macro F1 marks no single example, and exact match would stop who finds the rare labels and misses some of the frequent one:
+    there it is the difference of the metric, and the standard error of a paired bootstrap.
+    """
+    metric = METRICS[own.task.metric]
+    if metric.alone:
+        return behind(own.scores(), leader.scores())
+    both = np.stack(paired(own, leader), axis=1)  # [n, 2, k]
+
+    def difference(sums: np.ndarray) -> np.ndarray:
+        return metric.combine(sums[..., 0, :]) - metric.combine(sums[..., 1, :])
+
+    return float(difference(both.sum(0))) < -Z * float(np.nanstd(bootstrap(both, difference, draws=DRAWS)))
 
 
 def behind(own: np.ndarray, leader: np.ndarray) -> bool:
