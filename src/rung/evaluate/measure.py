@@ -39,7 +39,7 @@ class Marked:
         return made
 
     def scores(self) -> np.ndarray:
-        """One score per example [n] for racing; exact match where the metric has none of its own (macro F1)."""
+        """One score per example [n], as the ledger keeps it; exact match where the metric has none of its own (macro F1)."""
         each = scores(self.task.metric, self.outputs, self.targets, self.task)
         if each is None:
             each = np.array([float(o == t) for o, t in zip(self.outputs, self.targets, strict=True)])
