@@ -106,6 +106,11 @@ def test_an_opened_test_with_nothing_to_measure_is_not_called_unopened(result_of
     result = result_of(test={"value": None, "low": None, "high": None, "n": 40, "opened_at": "2026-03-01T14:05:09"})
     assert three_sentences(result, "en")[1].startswith("The sealed test, opened once, holds nothing to measure, so all")
     assert three_sentences(result, "zh")[1].startswith("封存测试集已打开过一次，其中没有可计量的内容，因此")
+    next(row for row in result["rungs"] if row["name"] == "lora")["dev"] |= {"value": None, "low": None, "high": None}
+    assert three_sentences(result, "en")[1] == (
+        "Nothing is known of how good it would be: neither dev nor the sealed test, opened once, holds anything to measure."
+    )
+    assert "效果未知：开发集和打开过一次的封存测试集都没有" in three_sentences(result, "zh")[1]
 
 
 def test_a_better_rung_that_forgets_too_much_is_not_passed_over_in_silence(result_of: Make):

@@ -104,12 +104,14 @@ def _how_good(result: Mapping[str, Any], language: Language) -> str:
             f"On the sealed test, opened once, its {metric} is {figures.with_n(test)} ({percent}% interval){warning}.",
             f"在只打开一次的封存测试集上，其{amid_chinese(metric)}为 {figures.with_n(test)}（{percent}% 区间）{warning}。",
         )
-    if dev is None:
-        return _say(
-            language,
-            "Nothing is known of how good it would be: the sealed test was not opened.",
-            "效果未知：封存测试集没有打开。",
-        )
+    if dev is None or dev["value"] is None:
+        why = ("the sealed test was not opened", "封存测试集没有打开")
+        if test:
+            why = (
+                "neither dev nor the sealed test, opened once, holds anything to measure",
+                "开发集和打开过一次的封存测试集都没有可计量的内容",
+            )
+        return _say(language, f"Nothing is known of how good it would be: {why[0]}.", f"效果未知：{why[1]}。")
     why_en, why_zh = _why_sealed(result)
     return _say(
         language,
