@@ -406,6 +406,35 @@ def test_too_many_open_requests_are_refused() -> None:
             stream.close()
 
 
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        ("embeddings", {"input": "red"}),
+        ("completions", {"prompt": "red", "echo": True, "max_tokens": 0, "logprobs": 0}),
+    ],
+)
+def test_what_is_only_read_is_open_too(path: str, more: dict) -> None:
+    """Embeddings and echoes wait for the engine as texts do, and were let in without end."""
+    service, hold = Service(fake_model(), limits=Limits(waiting=2)), threading.Event()
+    found: list[int] = []
+
+    def ask() -> None:
+        found.append(httpx.post(f"{url}/{path}", json={"model": "fake", **more}, timeout=60).status_code)
+
+    with running(service) as url:
+        service.worker.order(hold.wait)
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: service.open == 2)
+        ask()
+        assert found == [429]
+        hold.set()
+        for thread in threads:
+            thread.join()
+        assert found == [429, 200, 200] and service.open == 0
+
+
 def test_a_server_that_ends_answers_what_is_open_and_lets_nobody_in() -> None:
     service = Service(fake_model())
     with running(service) as url:

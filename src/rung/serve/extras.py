@@ -49,10 +49,11 @@ async def echoed(service: Service, body: CompletionBody, asked: Sequence[Asked],
                 return read_tokens(model, texts, tops or 0)
 
         together = families(ids)
-        found = [service.worker.order(lambda own=own: look([ids[i] for i in own])) for own in together]  # type: ignore[misc]
-        for own, future in zip(together, found, strict=True):
-            for i, tokens in zip(own, await asyncio.wrap_future(future), strict=True):
-                read[i] = tokens
+        with service.reading():
+            found = [service.worker.order(lambda own=own: look([ids[i] for i in own])) for own in together]  # type: ignore[misc]
+            for own, future in zip(together, found, strict=True):
+                for i, tokens in zip(own, await asyncio.wrap_future(future), strict=True):
+                    read[i] = tokens
     if body.max_tokens == 0:
         ended = [Ended([Answer("", "length", [])] * telling.n, len(each)) for each in ids]
     else:
@@ -99,10 +100,11 @@ async def embedded(service: Service, body: EmbeddingBody, lane: str) -> Response
             return model.hidden(some, [layer], "mean")[:, 0]
 
     found: list[np.ndarray] = []
-    for first in range(0, len(texts), TOGETHER):  # between two orders everybody else's next token is made
-        service.lane(body.model)  # which may have been taken away meanwhile
-        some = texts[first : first + TOGETHER]
-        found.append(await asyncio.wrap_future(service.worker.order(partial(states, some))))
+    with service.reading():
+        for first in range(0, len(texts), TOGETHER):  # between two orders everybody else's next token is made
+            service.lane(body.model)  # which may have been taken away meanwhile
+            some = texts[first : first + TOGETHER]
+            found.append(await asyncio.wrap_future(service.worker.order(partial(states, some))))
     rows, tokens = np.concatenate(found), sum(sizes)
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     data = [

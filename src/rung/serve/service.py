@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,14 +90,27 @@ class Service:
                 f"{len(asked)} prompts in one request; this server takes {self.limits.waiting}",
                 code="invalid_value",
             )
-        if self.open + len(asked) > self.limits.waiting:
+        self._check_room(len(asked))
+        return Dialogue(self, asked)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """A request that is read and not written, embeddings or an echo: it is open as any other, and let in as any other."""
+        self._check_room(1)
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+
+    def _check_room(self, more: int) -> None:
+        if self.open + more > self.limits.waiting:
             raise ApiError(
                 429,
                 f"{self.open} requests are open already; try again later",
                 code="overloaded",
                 headers={"Retry-After": "1"},
             )
-        return Dialogue(self, asked)
 
 
 class Dialogue:
