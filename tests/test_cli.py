@@ -284,7 +284,7 @@ def test_lines_of_standard_input_are_text(rung: Run, climbed: tuple[Path, Path])
     assert inputs("你好".encode("gb18030"), "--encoding", "gb18030") == ["你好"]
     wrong = rung(*words, stdin="你好\n".encode("gb18030"))
     assert wrong.status == 2
-    assert "standard input line 1: byte 0xC4 is not utf-8; if the file is gb18030" in wrong.out
+    assert "standard input line 1: byte 0xC4 is not utf-8; it looks like gb18030; type --encoding gb18030" in wrong.out
     assert "an input is not UTF-8" in rung(*words, "\udcff").out
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, ClassVar, Literal
@@ -28,12 +28,68 @@ Kind = Literal["classify", "extract", "generate", "prefer"]
 Language = Literal["zh", "en"]
 
 
-class UserError(ValueError):
-    """A mistake that the user can mend; ``str()`` is English, ``zh`` the same in Chinese."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to mend what a message tells of: a setting, and what to set it to.
 
-    def __init__(self, en: str, zh: str | None = None):
-        super().__init__(en)
-        self.zh = zh or en
+    It is data and no words, so that each door names the setting as it is seen there: a command by its flag, a page by the
+    label of its field.
+    """
+
+    option: str  # "output"
+    value: str = ""  # "": one that the person knows, told as ``any``
+    any: tuple[str, str] = ("", "")  # ("COLUMN", "列名")
+    why: tuple[str, str] = ("", "")  # when, or what for: ("if each number is a label", "如果每个数字是一个标签")
+    out: bool = False  # leave it out
+
+
+Naming = Callable[
+    [Sequence[Way], Language], str
+]  # ways -> what to do, at one door; "" where it has none of the settings
+
+
+def typed(ways: Sequence[Way], language: Language) -> str:
+    """What to do at a command: "type --output COLUMN", "leave out --rungs or --recipe"."""
+    zh = language == "zh"
+
+    def flag(way: Way) -> str:
+        said, why = f"--{way.option} {way.value or way.any[zh]}".strip(), way.why[zh]
+        return said + ((f"（{why}）" if zh else f" {why}") if why else "")
+
+    given, left = [flag(way) for way in ways if not way.out], [flag(way) for way in ways if way.out]
+    verbs = ("请加 ", "请去掉 ") if zh else ("type ", "leave out ")
+    parts = [verb + either(flags, language) for verb, flags in zip(verbs, (given, left), strict=True) if flags]
+    return ("，或" if zh else ", or ").join(parts)
+
+
+def either(things: Sequence[str], language: Language) -> str:
+    """ "a, b or c"."""
+    *most, last = things
+    if language == "zh":
+        return "、".join(most) + (" 或 " if most else "") + last
+    return ", ".join(most) + (" or " if most else "") + last
+
+
+def told(text: str, ways: Sequence[Way], language: Language, named: Naming = typed) -> str:
+    """A message, and behind it what mends it at the door that ``named`` speaks for."""
+    what = named(ways, language) if ways else ""
+    return text + (f"；{what}" if language == "zh" else f"; {what}") if what else text
+
+
+class UserError(ValueError):
+    """A mistake that the user can mend; ``str()`` is English, ``zh`` the same in Chinese, both for who types a command.
+
+    ``ways`` to mend it are kept beside the words, so that :meth:`said` can name them as another door does.
+    """
+
+    def __init__(self, en: str, zh: str | None = None, *, ways: Sequence[Way] = ()):
+        super().__init__(told(en, ways, "en"))
+        self.zh = told(zh or en, ways, "zh")
+        self.bare, self.ways = (en, zh or en), tuple(ways)
+
+    def said(self, language: Language, named: Naming = typed) -> str:
+        """The message in that language, its ways to mend it named as ``named`` does."""
+        return told(self.bare[language == "zh"], self.ways, language, named)
 
 
 class DataError(UserError):

@@ -83,7 +83,7 @@ def test_the_rungs_that_a_climb_left_out_come_next(result_of: Make):
     left = len([rung for rung in LADDER if rung.name not in {row["name"] for row in result["rungs"]}])
     assert left > 1
     assert three_sentences(result, "en")[2].endswith(
-        f"{left} other rungs of the ladder would be next: climb without --rungs or --recipe."
+        f"{left} other rungs of the ladder would be next; leave out --rungs or --recipe."
     )
     assert f"另外 {left} 个方法" in three_sentences(result, "zh")[2]
     result["rungs"] += [dict(result["rungs"][-1], name=rung.name) for rung in LADDER]
@@ -195,5 +195,5 @@ def test_only_a_rung_that_is_as_good_pays_for_itself(result_of: Make):
 
 def test_a_spent_budget_must_grow(result_of: Make):
     spent = result_of(chosen=None, test=None, complete=False, budget={"seconds": 1.0, "spent": 1.1})
-    assert "with a larger --budget goes on" in three_sentences(spent, "en")[2]
-    assert "把 --budget 加大" in three_sentences(spent, "zh")[2]
+    assert "with a larger budget goes on" in three_sentences(spent, "en")[2]
+    assert "加大预算后会从这里继续" in three_sentences(spent, "zh")[2]

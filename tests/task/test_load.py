@@ -67,7 +67,7 @@ def test_nothing_is_cut_off_on_a_narrow_terminal(write, rows):
 def test_preference_pairs_say_that_no_rung_learns_from_them(write):
     pairs = [{"prompt": f"{i}?", "chosen": f"yes {i}", "rejected": f"no {i}"} for i in range(30)]
     (warning,) = inspect_task(write("p.jsonl", pairs)).warnings
-    assert "--output chosen climbs on the chosen answers alone" in warning.en
+    assert "type --output chosen to climb on the chosen answers alone" in warning.text("en")
     assert inspect_task(write("p.jsonl", pairs), output="chosen").kind == "generate"
 
 

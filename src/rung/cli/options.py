@@ -133,7 +133,7 @@ def say_bad_rows(inspection: Any, language: Language) -> None:
 def say_warnings(inspection: Any, language: Language) -> None:
     """What of the data may spoil the result."""
     for note in inspection.warnings:
-        say(language, f"warning: {note.en}", f"注意：{note.zh}")
+        say(language, f"warning: {note.text('en')}", f"注意：{note.text('zh')}")
 
 
 def say(language: Language, en: str, zh: str) -> None:

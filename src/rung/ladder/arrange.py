@@ -12,7 +12,7 @@ from rung.ladder.budget import Budget
 from rung.ladder.climb import Climb, default_folder
 from rung.ladder.recipes import plan, read_domain, wants_training
 from rung.rungs import Rung
-from rung.types import LARGEST_SEED, Task, UserError
+from rung.types import LARGEST_SEED, Task, UserError, Way
 
 
 def arrange(
@@ -60,12 +60,13 @@ def fits_one(task: Task, rungs: Sequence[Rung]) -> None:
         return
     if task.kind == "prefer":
         raise UserError(
-            "no rung learns from preference pairs yet; to climb on the chosen answers alone, type --output chosen "
-            "(or whatever that column is called)",
-            zh="目前还没有方法能从偏好对中学习；若只用选中的回答来攀登，请加 --output chosen（或该列的名称）",
+            "no rung learns from preference pairs yet",
+            zh="目前还没有方法能从偏好对中学习",
+            ways=(Way("output", "chosen", why=("to climb on the chosen answers alone", "只用选中的回答来攀登")),),
         )
     names = ", ".join(rung.name for rung in rungs)
     raise UserError(
-        f"not for {task.kind} tasks: {names}; leave out --rungs to climb those that are",
-        zh=f"不适用于 {task.kind} 任务：{names}；去掉 --rungs，就攀登适用的方法",
+        f"not for {task.kind} tasks: {names}",
+        zh=f"不适用于 {task.kind} 任务：{names}",
+        ways=(Way("rungs", why=("to climb those that are", "就攀登适用的方法"), out=True),),
     )

@@ -8,9 +8,12 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rung.types import BudgetSpent, UserError
+from rung.types import BudgetSpent, UserError, Way
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+PRICED = (
+    Way("price", any=("MONEY", "金额")), Way("prices", any=("FILE", "文件")), Way("budget", "10m"), Way("budget", "500ktokens"),
+)  # fmt: skip
 
 
 @dataclass
@@ -47,10 +50,9 @@ class Budget:
                 budget.money = float(match[1])
                 if price <= 0:
                     raise UserError(
-                        "a budget in money needs a price, and none is known for this model: type --price or --prices FILE, "
-                        "or a budget of another kind: --budget 10m or --budget 500ktokens",
-                        zh="按金额限制预算需要价格，而此模型没有已知的价格：请写 --price 或 --prices 文件，"
-                        "或换一种预算：--budget 10m 或 --budget 500ktokens",
+                        "a budget in money needs a price, and none is known for this model",
+                        zh="按金额限制预算需要价格，而此模型没有已知的价格",
+                        ways=PRICED,
                     )
             else:
                 raise UserError(

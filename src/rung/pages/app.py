@@ -15,13 +15,14 @@ from starlette.staticfiles import StaticFiles
 from rung.folders import writable
 from rung.pages import climb as climbing
 from rung.pages import compare, data, examples, home, playground, rate, run
+from rung.pages.fields import message_of
 from rung.pages.form import Posted, field
 from rung.pages.guard import Guard, Refused, cookie_of, new_session
 from rung.pages.process import Climbs
 from rung.pages.runs import NotFound
 from rung.pages.settings import Settings
 from rung.pages.trial import Trial
-from rung.pages.view import LANGUAGE, language_of, message_of, page
+from rung.pages.view import LANGUAGE, language_of, page
 from rung.types import UserError
 
 STATIC = Path(__file__).parent / "static"

@@ -11,10 +11,12 @@ from starlette.responses import RedirectResponse, Response
 
 from rung.engine.endpoint import Address, price_of
 from rung.ladder import LADDER, Budget, choose
+from rung.ladder.arrange import fits_one
 from rung.pages.data import as_number
+from rung.pages.fields import message_of
 from rung.pages.form import Posted, field, fields
 from rung.pages.uploads import Upload, find_upload
-from rung.pages.view import language_of, message_of, page
+from rung.pages.view import language_of, page
 from rung.task import Inspection
 from rung.types import UserError
 
@@ -45,6 +47,7 @@ def start(request: Request, form: Posted) -> Response:
     upload = find_upload(request.app.state.settings.runs, field(form, "data"))
     try:
         arguments = arguments_of(form, upload, request.app.state.settings.models, language_of(request))
+        fits_one(upload.inspect().task, choose(",".join(fields(form, "rungs"))))
     except UserError as error:
         given: dict[str, Any] = {key: field(form, key) for key in ("model", "target", "budget", "all", "race")}
         given["rungs"] = fields(form, "rungs")

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
+from rung.pages.fields import message_of
 from rung.pages.form import Posted, field, fields, files
 from rung.pages.runs import NotFound
 from rung.pages.uploads import FOLDER, SAID, Upload, find_upload, keep
-from rung.pages.view import language_of, message_of, page
+from rung.pages.view import language_of, page
 from rung.task import describe_gap
 from rung.task.metrics import METRICS
 from rung.task.read import EXTENSIONS

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from rung.adaptation import load
+from rung.pages.fields import message_of
 from rung.pages.form import Posted, field
 from rung.pages.runs import NotFound, Run, find_run
-from rung.pages.view import language_of, message_of, page
+from rung.pages.view import language_of, page
 from rung.report.run import open_ledger
 from rung.types import UserError
 

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from rung.ladder import Progress
 from rung.ladder.result import EMPTY
 from rung.pages.climb import check_budget
+from rung.pages.fields import at_fields
 from rung.pages.form import Posted, field
 from rung.pages.runs import Run, find_run
 from rung.pages.view import language_of, page, text_of
@@ -25,7 +26,7 @@ from rung.report.prompt import shown_prompt
 from rung.report.run import answers, chosen_adaptation, open_ledger
 from rung.report.sentences import rounded, three_sentences
 from rung.report.text import STATUS, term
-from rung.types import Language, digest
+from rung.types import Language, digest, typed
 
 router = APIRouter()
 NOTES = 4  # the latest notes of a climb that are shown
@@ -102,7 +103,7 @@ def _read(run: Run, language: Language, unit: str, power: int) -> dict[str, Any]
     power = power if 0 <= power <= 80 else round(10 * math.log10(max(1, result["volume"])))
     volume = rounded(10 ** (power / 10))
     return {
-        "sentences": three_sentences(result, language),
+        "sentences": three_sentences(result, language, at_fields if run.launch else typed),
         "track": track(result),
         "link": lambda rung: f"/runs/{quote(run.name, safe='')}/examples?a={quote(rung)}&show=wrong",
         "units": units,

@@ -10,9 +10,10 @@ from fastapi import Request
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from rung.pages.fields import at_fields, label
 from rung.pages.form import csrf_of
 from rung.report.html import words
-from rung.types import Language, UserError
+from rung.types import Language
 
 LANGUAGE = "rung-language"  # the cookie that remembers it
 
@@ -41,6 +42,8 @@ def text_of(request: Request, template: str, **values: Any) -> str:
     language = language_of(request)
     common = {
         **words(language),
+        "label": lambda name: label(name, language),
+        "at_fields": at_fields,
         "csrf": csrf_of(request),
         "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "settings": request.app.state.settings,
@@ -51,8 +54,3 @@ def text_of(request: Request, template: str, **values: Any) -> str:
 def page(request: Request, template: str, code: int = 200, **values: Any) -> HTMLResponse:
     """A page."""
     return HTMLResponse(text_of(request, template, **values), code)
-
-
-def message_of(error: UserError, language: Language) -> str:
-    """A user's mistake in that language."""
-    return error.zh if language == "zh" else str(error)

@@ -12,15 +12,20 @@ from typing import Any
 from rung.ladder import LADDER
 from rung.report.figures import Figures
 from rung.report.text import METRICS, amid_chinese, term
-from rung.types import Language
+from rung.types import Language, Naming, Way, told, typed
 
 Row = Mapping[str, Any]
+ALL_RUNGS = (Way("rungs", out=True), Way("recipe", out=True))
+LARGER = (Way("budget", any=("MORE", "更大的预算")),)
 CONTROLS = {rung.name for rung in LADDER if not rung.model}
 
 
-def three_sentences(result: Mapping[str, Any], language: Language) -> list[str]:
-    """What to use; how good it is, on the sealed test where that was opened; what it costs and what would be next."""
-    return [_what(result, language), _how_good(result, language), _cost_and_next(result, language)]
+def three_sentences(result: Mapping[str, Any], language: Language, named: Naming = typed) -> list[str]:
+    """What to use; how good it is, on the sealed test where that was opened; what it costs and what would be next.
+
+    ``named``: how the door where they are read names a setting that would be changed next.
+    """
+    return [_what(result, language), _how_good(result, language), _cost_and_next(result, language, named)]
 
 
 def rung_row(result: Mapping[str, Any], name: str) -> Row:
@@ -148,10 +153,10 @@ def budget_spent(result: Mapping[str, Any]) -> bool:
     return not result["complete"] or bool(budget["seconds"] and budget["spent"] >= budget["seconds"])
 
 
-def _cost_and_next(result: Mapping[str, Any], language: Language) -> str:
+def _cost_and_next(result: Mapping[str, Any], language: Language, named: Naming) -> str:
     if result["chosen"] is None:
-        return _continue(result, language)
-    en, zh = _next(result)
+        return _continue(result, language, named)
+    en, zh = _next(result, named)
     cost = _cost(
         rung_row(result, result["chosen"]["rung"])["cost"], language, currency_of(result), bool(result.get("endpoint"))
     )
@@ -221,7 +226,7 @@ def _cost(cost: Row, language: Language, currency: str = "", endpoint: bool = Fa
     return per + built_part
 
 
-def _next(result: Mapping[str, Any]) -> tuple[str, str]:
+def _next(result: Mapping[str, Any], named: Naming) -> tuple[str, str]:
     """What would be next, in both languages: more examples, many requests, a higher rung, or nothing."""
     chosen = result["chosen"]
     row = rung_row(result, chosen["rung"])
@@ -242,7 +247,7 @@ def _next(result: Mapping[str, Any]) -> tuple[str, str]:
             f"beyond about {n_en} requests {other} costs less in all",
             f"请求超过约 {n_zh} 次后，{other} 的总开销更低",
         )
-    return _next_rung(result)
+    return _next_rung(result, named)
 
 
 def _as_good(result: Mapping[str, Any], name: str) -> bool:
@@ -255,7 +260,7 @@ def _as_good(result: Mapping[str, Any], name: str) -> bool:
     return bool(row["dev"]["value"] >= (rung_row(result, chosen["rung"])["dev"]["value"] or 0.0))
 
 
-def _next_rung(result: Mapping[str, Any]) -> tuple[str, str]:
+def _next_rung(result: Mapping[str, Any], named: Naming) -> tuple[str, str]:
     # Below the chosen one too: of rungs that raced, some may not have come to a score when the budget ended.
     waiting = next((row["name"] for row in result["rungs"] if row["status"] == "not-reached"), None)
     if waiting and result["chosen"]["met"]:
@@ -272,8 +277,8 @@ def _next_rung(result: Mapping[str, Any]) -> tuple[str, str]:
     if n := len(left_out(result)):
         s = "s" if n > 1 else ""
         return (
-            f"{n} other rung{s} of the ladder would be next: climb without --rungs or --recipe",
-            f"下一步可试阶梯上另外 {n} 个方法：去掉 --rungs 或 --recipe 再攀登",
+            told(f"{n} other rung{s} of the ladder would be next", ALL_RUNGS, "en", named),
+            told(f"下一步可试阶梯上另外 {n} 个方法", ALL_RUNGS, "zh", named),
         )
     if result["target"] is None:
         return "no rung of the ladder is left to try", "阶梯上没有未试的方法"
@@ -296,7 +301,7 @@ def left_out(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _continue(result: Mapping[str, Any], language: Language) -> str:
+def _continue(result: Mapping[str, Any], language: Language, named: Naming) -> str:
     if result["complete"]:
         return _say(
             language,
@@ -305,8 +310,14 @@ def _continue(result: Mapping[str, Any], language: Language) -> str:
         )
     return _say(
         language,
-        "The same command with a larger --budget goes on from here and repeats nothing that was measured.",
-        "把 --budget 加大后再次运行同一条命令，会从这里继续，不重复已测过的部分。",
+        told(
+            "The same climb with a larger budget goes on from here and repeats nothing that was measured",
+            LARGER,
+            "en",
+            named,
+        )
+        + ".",
+        told("同一次攀登加大预算后会从这里继续，不重复已测过的部分", LARGER, "zh", named) + "。",
     )
 
 

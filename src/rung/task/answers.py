@@ -18,7 +18,7 @@ from typing import Any
 
 from rung.task.columns import Columns, is_number
 from rung.task.notes import Note
-from rung.types import DataError, Kind
+from rung.types import DataError, Kind, Way
 
 SHORT = 80  # characters of a label at most
 FEW = 20  # so many distinct answers may each stand only 3 times
@@ -77,10 +77,12 @@ def numbers(file: str, column: str, distinct: int) -> DataError:
     """The error for a column of quantities."""
     return DataError(
         f"{file}: the answers in {column!r} are numbers with {distinct} distinct values; predicting a quantity "
-        "(regression) is not supported. Type --kind classify if each number is a label, --kind generate to have it "
-        "written as text",
-        zh=f"{file}：列 {column!r} 的答案是数字，共有 {distinct} 种取值；不支持预测数值（回归）。"
-        "如果每个数字是一个标签，请加 --kind classify；如果要把数字当文本写出来，请加 --kind generate",
+        "(regression) is not supported",
+        zh=f"{file}：列 {column!r} 的答案是数字，共有 {distinct} 种取值；不支持预测数值（回归）",
+        ways=(
+            Way("kind", "classify", why=("if each number is a label", "如果每个数字是一个标签")),
+            Way("kind", "generate", why=("to have it written as text", "如果要把数字当文本写出来")),
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 
 from rung.task.notes import joined
 from rung.task.read import Table
-from rung.types import DataError
+from rung.types import DataError, Way
 
 INPUTS = (
     *("text", "sentence", "input", "question", "prompt", "query", "instruction", "content", "message", "review"),
@@ -52,6 +52,7 @@ TOLD = (
     ("指令", "输入"),
 )  # pairs of which one alone may tell all: what never varies is left out
 SUFFIXES = ("", "_zh", "_text", "_name", "_en")
+ANOTHER = ("ANOTHER", "另一列")
 CHOSEN, REJECTED = ("chosen", "选中", "更好"), ("rejected", "拒绝", "更差")
 
 
@@ -93,9 +94,9 @@ def find_columns(table: Table, input: Sequence[str] = (), output: str | None = N
     known = {name + suffix for name in (*INPUTS, *OUTPUTS) for suffix in SUFFIXES} | {*ENTITIES}
     if told := [name for name in inputs if name == answer or (prefer and name in (chosen, rejected))]:
         raise DataError(
-            f"{table.file}: the column {joined(told)} is the answer and cannot be part of the input, which would then tell it; "
-            "type --input or --output with another one",
-            zh=f"{table.file}：列 {joined(told)} 是答案，不能又是输入的一部分，否则输入里就写着答案；请用 --input 或 --output 指定别的列",
+            f"{table.file}: the column {joined(told)} is the answer and cannot be part of the input, which would then tell it",
+            zh=f"{table.file}：列 {joined(told)} 是答案，不能又是输入的一部分，否则输入里就写着答案",
+            ways=(Way("input", any=ANOTHER), Way("output", any=ANOTHER)),
         )
     used = {*inputs, answer, chosen if prefer else "", rejected if prefer else ""}
     seen = tuple(name for name in table.columns if name.strip().lower() in known and name not in used)
@@ -115,9 +116,10 @@ def usual_columns(table: Table, input: Sequence[str], usual: Sequence[str]) -> t
     absent = [name for name in usual if name not in table.columns]
     raise DataError(
         f"{table.file} has no column {joined(absent)}, and the inputs of this adaptation are made of {joined(usual)} "
-        f"(found: {joined(table.columns)}). Name the columns so, or type --input COLUMN,COLUMN",
-        zh=f"{table.file} 没有列 {joined(absent)}，而这个适配的输入由 {joined(usual)} 组成（现有的列：{joined(table.columns)}）。"
-        "请把列改成这些名字，或加 --input 列名,列名",
+        f"(found: {joined(table.columns)}): name the columns so",
+        zh=f"{table.file} 没有列 {joined(absent)}，而这个适配的输入由 {joined(usual)} 组成（现有的列：{joined(table.columns)}）："
+        "请把列改成这些名字",
+        ways=(Way("input", any=("COLUMN,COLUMN", "列名,列名")),),
     )
 
 
@@ -190,7 +192,8 @@ def missing(table: Table, what: str, what_zh: str, names: Sequence[str]) -> Data
     where, where_zh = (" in the first row", "（取自第一行）") if header else ("", "")
     return DataError(
         f"{table.file}: no column is named as the {what} usually is ({joined(names[:5])} ...); "
-        f"found{where}: {joined(table.columns)}. Type --{what} COLUMN",
+        f"found{where}: {joined(table.columns)}",
         zh=f"{table.file}：没有找到{what_zh}列（常用名 {joined([*chinese[:5], *names[:3]])} …）；现有的列{where_zh}："
-        f"{joined(table.columns)}。请加 --{what} 列名",
+        f"{joined(table.columns)}",
+        ways=(Way(what, any=("COLUMN", "列名")),),
     )

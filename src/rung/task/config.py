@@ -105,6 +105,14 @@ ZH = {  # what the validators above and pydantic's own say
 KEYS = tuple(Settings.model_fields)
 
 
+class SettingError(DataError):
+    """A value that a setting cannot have. ``key`` names the setting, ``what`` is the rest of the sentence in both languages."""
+
+    def __init__(self, where: tuple[str, str], key: str, what: tuple[str, str]):
+        super().__init__(f"{where[0]}: {key}: {what[0]}", zh=f"{where[1]}：{key} {what[1]}")
+        self.key, self.what = key, what
+
+
 def settings(values: Mapping[str, Any], where: str, where_zh: str | None = None) -> Settings:
     """The settings of a mapping; DataError for an unknown key (with the nearest) or a value of the wrong kind.
 
@@ -136,7 +144,7 @@ def explain(error: Mapping[str, Any], where: str, where_zh: str) -> DataError:
         why, why_zh = f"write {found / 100:g} for {found:g} %", f"{found:g} % 请写成 {found / 100:g}"
     if choices:
         why, why_zh = f"one of {', '.join(choices)} is needed", f"应为 {'、'.join(choices)} 之一"
-    return DataError(f"{where}: {key}: {why}; found {found!r}", zh=f"{where_zh}：{key} 的值 {found!r} 不可用：{why_zh}")
+    return SettingError((where, where_zh), key, (f"{why}; found {found!r}", f"的值 {found!r} 不可用：{why_zh}"))
 
 
 def read_settings(path: Path) -> dict[str, Any]:

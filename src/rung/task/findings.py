@@ -15,6 +15,7 @@ from rung.task.notes import Note, excerpt, joined
 from rung.task.rows import Item
 from rung.task.split import SPLITS, Split
 from rung.task.targets import arranged
+from rung.types import Way
 
 Parts = Mapping[Split, Sequence[Item]]
 LISTED = 10  # labels that a warning names
@@ -51,9 +52,9 @@ def label_warnings(splits: Parts, metric: str) -> list[Note]:
     if share >= UNBALANCED and metric == "accuracy":
         notes.append(
             Note(
-                f"{100 * share:.0f} % of the rows are {most!r}: answering so every time is that accurate; "
-                "--metric macro-f1 counts every label alike",
-                f"{100 * share:.0f} % 的行是 {most!r}：总答它就有这么高的准确率；--metric macro-f1 对各标签一视同仁",
+                f"{100 * share:.0f} % of the rows are {most!r}: answering so every time is that accurate",
+                f"{100 * share:.0f} % 的行是 {most!r}：总答它就有这么高的准确率",
+                (Way("metric", "macro-f1", why=("to count every label alike", "对各标签一视同仁")),),
             )
         )
     alike = Counter(map(looks, every))
@@ -80,8 +81,9 @@ def pair_warnings(columns: Columns) -> list[Note]:
     chosen = columns.chosen
     return [
         Note(
-            f"no rung learns from preference pairs yet; --output {chosen} climbs on the chosen answers alone",
-            f"目前还没有方法能从偏好对中学习；加 --output {chosen} 可只用选中的回答来攀登",
+            "no rung learns from preference pairs yet",
+            "目前还没有方法能从偏好对中学习",
+            (Way("output", chosen, why=("to climb on the chosen answers alone", "只用选中的回答来攀登")),),
         )
     ]
 

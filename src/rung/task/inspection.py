@@ -76,7 +76,9 @@ class Inspection:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses, mappings and tuples as what JSON knows."""
+    """Dataclasses, mappings and tuples as what JSON knows; a note as its words."""
+    if isinstance(value, Note):
+        return {"en": value.text("en"), "zh": value.text("zh")}
     if is_dataclass(value):
         return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
     if isinstance(value, Mapping):

@@ -27,7 +27,7 @@ from rung.task.rows import Item, fit, pick, unique
 from rung.task.sources import find_source
 from rung.task.split import SPLITS, Split, complete, remove_leaks
 from rung.task.targets import example, structure
-from rung.types import DataError, Kind, Sealed, Task, digest
+from rung.types import DataError, Kind, Sealed, Task, Way, digest
 
 MINIMUM = 10  # usable rows in all, to cut three splits from one file
 SHOWN = 3  # bad rows that an error message shows
@@ -132,9 +132,9 @@ def check_pairs(kind: Kind, columns: Columns) -> None:
         )
     if kind != "prefer" and columns.chosen:
         raise DataError(
-            f"the columns {columns.chosen} and {columns.rejected} are pairs, and a {kind} task needs one answer; "
-            f"type --output {columns.chosen}",
-            zh=f"{columns.chosen} 与 {columns.rejected} 两列是成对的回答，而 {kind} 任务只要一个答案；请加 --output {columns.chosen}",
+            f"the columns {columns.chosen} and {columns.rejected} are pairs, and a {kind} task needs one answer",
+            zh=f"{columns.chosen} 与 {columns.rejected} 两列是成对的回答，而 {kind} 任务只要一个答案",
+            ways=(Way("output", columns.chosen),),
         )
 
 
@@ -152,9 +152,9 @@ def check(splits: Parts, tables: Mapping[Split, Table], bad: Sequence[BadRow], k
     for name in SPLITS:
         if not splits[name]:
             raise DataError(
-                f"{files}: no usable row falls into {name} ({used} in all); add rows, "
-                f"or give --{name} FILE{told(bad, 'en')}",
-                zh=f"{files}：{name} 一行可用的数据都没有（共 {used} 行）；请增加数据，或加 --{name} 文件{told(bad, 'zh')}",
+                f"{files}: no usable row falls into {name} ({used} in all){told(bad, 'en')}",
+                zh=f"{files}：{name} 一行可用的数据都没有（共 {used} 行）{told(bad, 'zh')}",
+                ways=(Way(name, any=("FILE", "文件"), why=("or add rows", "或增加数据")),),
             )
     labels = {item.answer for items in splits.values() for item in items} if kind == "classify" else ()
     if len(labels) == 1:

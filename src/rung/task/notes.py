@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rung.types import DataError, Language
+from rung.types import DataError, Language, Naming, Way, told, typed
 
 EXCERPT = 80  # characters of a bad row that are shown
 
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence in English and in Chinese."""
+    """A sentence in English and in Chinese, and ways to mend what it tells of, which :meth:`text` ends with."""
 
     en: str
     zh: str
+    ways: tuple[Way, ...] = ()
 
-    def text(self, language: Language) -> str:
-        """The sentence in that language."""
-        return self.zh if language == "zh" else self.en
+    def text(self, language: Language, named: Naming = typed) -> str:
+        """The sentence in that language, for the door that ``named`` speaks for."""
+        return told(self.zh if language == "zh" else self.en, self.ways, language, named)
 
     def error(self) -> DataError:
         """The sentence as an error to raise."""
-        return DataError(self.en, zh=self.zh)
+        return DataError(self.en, zh=self.zh, ways=self.ways)
 
 
 @dataclass(frozen=True)

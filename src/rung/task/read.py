@@ -21,7 +21,7 @@ from rung.task.delimited import read_delimited
 from rung.task.jsonlines import decode as read_line
 from rung.task.jsonlines import read_items, read_lines
 from rung.task.notes import BadRow, Note, excerpt, joined
-from rung.types import DataError
+from rung.types import DataError, Way
 
 BOMS = (b"\xff\xfe", b"\xfe\xff")
 EMPTY = Note("the row is empty", "空行")
@@ -261,8 +261,9 @@ def wrong_encoding(name: str, data: bytes, at: int, encoding: str, guess: str) -
             zh=f"{zh}文件几乎全是 UTF-8：请修正或删去该字符，再以 UTF-8 保存",
         )
     return DataError(
-        f"{en}if the file is {guess}, type --encoding {guess}",
-        zh=f"{zh}如果文件是 {guess} 编码，请加 --encoding {guess}",
+        f"{en}it looks like {guess}",
+        zh=f"{zh}看起来是 {guess}",
+        ways=(Way("encoding", guess),),
     )
 
 
