@@ -109,6 +109,22 @@ def test_a_training_split_of_one_label_fails_tfidf_and_not_the_climb(orders: Sim
     assert rows["zero-shot"]["status"] == "measured"
 
 
+@pytest.mark.parametrize("kind", ["classify", "generate"])
+def test_inputs_without_a_word_are_read_by_their_signs(orders: SimpleNamespace, tmp_path: Path, kind: str) -> None:
+    """Emoji alone: the n-grams of words have nothing to count, those of characters have."""
+    faces = {"left": "\U0001f600", "right": "\U0001f622"}
+
+    def drawn(first: int, n: int) -> tuple[Example, ...]:
+        made = [(faces[label := orders.labels[i % 2]] * (1 + i // 2), label) for i in range(first, first + n)]
+        return tuple(Example(digest(text), text, label) for text, label in made)
+
+    labels = orders.labels if kind == "classify" else ()
+    task = orders.task(dev=0, train=0, test=0, kind=kind, labels=labels, metric="accuracy" if labels else "exact-match")
+    task = replace(task, train=drawn(0, 30), dev=drawn(30, 20))
+    found = orders.climb(tmp_path, "tfidf", task=task)["rungs"][0]
+    assert found["status"] == "measured" and found["dev"]["value"] == 1.0
+
+
 def test_nearly_as_many_labels_as_examples_are_no_regression(orders: SimpleNamespace, tmp_path: Path) -> None:
     """scikit-learn warns of it, and a warning is an error here."""
     labels = tuple(f"label {i:02}" for i in range(24))

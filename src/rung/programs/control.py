@@ -8,6 +8,7 @@ nearest    the answer of the most similar training input (texts and structures)
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -83,10 +84,15 @@ def nearest(adaptation: Adaptation, model: LanguageModel) -> Iterator[Callable[[
 
 
 def fit_views(texts: Sequence[str], limit: int = 60_000) -> list[TfidfVectorizer]:
-    """One TF-IDF vectoriser per view, fitted on the training inputs; at most ``limit`` features each."""
+    """One TF-IDF vectoriser per view, fitted on the training inputs; at most ``limit`` features each.
+
+    Where no input holds a word (emoji, signs) the view of words has one feature, which is always 0.
+    """
     made = []
     for analyzer, grams in VIEWS.items():
-        made.append(TfidfVectorizer(**_view(analyzer, grams), max_features=limit).fit(texts))
+        wordless = analyzer == "word" and not any(re.search(WORD, text) for text in texts)
+        words = [" "] if wordless else None
+        made.append(TfidfVectorizer(**_view(analyzer, grams), max_features=limit, vocabulary=words).fit(texts))
     return made
 
 
