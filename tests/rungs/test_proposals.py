@@ -123,6 +123,14 @@ def test_calibration_changes_nothing_but_the_offsets(propose) -> None:
     assert [a.name.removeprefix(leader.name) for a in calibrated.candidates] == ["+contextual", "+batch"]
 
 
+def test_calibration_does_not_hang_on_how_the_file_is_sorted(propose, orders: SimpleNamespace) -> None:
+    """Of a file that goes label by label, the first inputs would all be of one label."""
+    task = orders.task(train=96, dev=12)
+    by_label = replace(task, train=tuple(sorted(task.train, key=lambda e: e.target)))
+    found = [propose(named("zero-shot"), task=one)[1].candidates for one in (task, by_label)]
+    assert [a.calibration for a in found[0]] == [a.calibration for a in found[1]]
+
+
 def test_majority_ties_go_to_the_first_in_order(propose, orders: SimpleNamespace) -> None:
     train = orders.examples(0, 30)
     left = [e for e in train if e.target == "left"][:5]

@@ -7,9 +7,13 @@ import time
 import numpy as np
 import pytest
 
-from rung.task import detectable_gap, inspect_task, load_task
+from rung.task import detectable_gap, inspect_task, load_task, mixed
 from rung.task.near import grams, near_duplicates
 from rung.types import DataError, digest
+
+
+def targets(examples):
+    return [e.target for e in examples]
 
 
 def csv(rows):
@@ -108,6 +112,21 @@ def test_labels_missing_from_train_are_told(write, rows):
     inspection = inspect_task(train, dev=dev, test=test)
     assert [note.en for note in inspection.warnings] == ["not in train: mixed"]
     assert inspection.task.labels == ("bad", "good", "mixed")
+
+
+def test_dev_of_a_file_that_goes_label_by_label_begins_with_all_labels(write, rows):
+    """The first block of a race, and the looks of a training, are a beginning of dev."""
+    labelled = [(f"{text}, again", f"label {i % 3}") for i, (text, _) in enumerate(rows(60))]
+    sorted_rows = sorted(labelled, key=lambda row: row[1])
+    train, test = write("train.csv", csv(rows(40))), write("test.csv", csv(rows(60)[40:]))
+    tasks = [
+        load_task(train, dev=write(f"{name}.csv", csv(own)), test=test)
+        for name, own in (("turns", labelled), ("sorted", sorted_rows))
+    ]
+    assert [e.id for e in tasks[0].dev] == [e.id for e in tasks[1].dev] == [e.id for e in mixed(tasks[0].dev)]
+    assert sorted(targets(tasks[0].dev)) == sorted(label for _, label in labelled)
+    assert len(set(targets(tasks[0].dev)[:12])) == 3
+    assert targets(tasks[0].dev) != sorted(targets(tasks[0].dev))
 
 
 def test_labels_that_dev_and_test_lack_are_told(write, rows):

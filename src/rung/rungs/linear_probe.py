@@ -17,6 +17,7 @@ from rung.folders import hash_folder
 from rung.programs.probe import POOLS, Shared, probed_texts, sharing
 from rung.prompts import Words
 from rung.rungs.context import Built, Context, Wave
+from rung.task import mixed
 from rung.types import Adaptation, Cost, Prompt
 
 COUNTED = 64  # training examples that an estimate is made from
@@ -36,7 +37,7 @@ def linear_probe(context: Context) -> Iterator[Wave]:
 def estimated(context: Context) -> Cost:
     """A forward over train for each of the two prompts, and every candidate on dev; the fits are small beside it."""
     model, task = context.weights, context.task
-    examples = task.train[:COUNTED]
+    examples = mixed(task.train)[:COUNTED]
     texts = probed_texts(context.templates[0], Words.of(task), [e.input for e in examples], model)
     request = sum(model.request(model.length(text), 0, 0) for text in texts) / len(texts)
     candidates = len(places(spread(model.shape.layers)))

@@ -12,6 +12,7 @@ from rung.incontext import CONTENT_FREE, batch_calibration, contextual_calibrati
 from rung.programs import as_examples, fitting, opened
 from rung.prompts import MAGIC, chat_variant, with_magic
 from rung.rungs.context import Built, Context, Wave
+from rung.task import mixed
 from rung.types import Adaptation, Cost, Prediction, TooLong
 
 UNLABELLED = 32  # training inputs (not their labels) that batch calibration looks at
@@ -69,7 +70,7 @@ def calibrated(context: Context) -> Iterator[Wave]:
     ):
         return
     free = CONTENT_FREE[context.task.language]
-    inputs = [e.input for e in context.task.train[:UNLABELLED]]
+    inputs = [e.input for e in mixed(context.task.train)[:UNLABELLED]]
     asked = label_answers(context, leader, [*free, *inputs])
     answered = [p for p in asked if p is not None]
     context.keep_part(f"{leader.name}+calibration", Built(cost_of(answered, context.model), looks=0))

@@ -61,7 +61,7 @@ class Watch:
 def watcher(context: Context, prompt: Prompt) -> Watch | None:
     """The figure on dev that early stopping follows; None without a dev split.
 
-    Labels: accuracy, and where that ties the mean log-probability of the right label among the labels. Written
+    Labels: accuracy and a hundredth of the mean log-probability (nats) of the right label among the labels. Written
     answers: minus the loss per token, since writing them all would cost more than training.
     """
     examples = context.task.dev[:WATCHED]

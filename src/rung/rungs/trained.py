@@ -40,6 +40,7 @@ from rung.folders import hash_folder, replacing
 from rung.rungs.context import Built, Context, Propose, Wave
 from rung.rungs.supervised import WATCHED, Watch, documents, taught, watcher
 from rung.rungs.warm import Start, best_shown, start_of
+from rung.task import mixed
 from rung.train import TrainingDiverged
 from rung.types import Adaptation, Cost, Prompt
 
@@ -173,7 +174,7 @@ def estimated(method: str) -> Callable[[Context], Cost]:
 
     def estimate(context: Context) -> Cost:
         model, task, recipe = context.weights, context.task, RECIPES[method]
-        sample = documents(context, context.templates[0], task.train[:COUNTED])
+        sample = documents(context, context.templates[0], mixed(task.train)[:COUNTED])
         settings = recipe.hyperparameters(len(task.train), recipe.rates[0])
         length = sum(d.length for d in sample) // len(sample)
         before = [texts_of(context, at) for at in recipe.stages if at != "distilled" and offered(context, at)]

@@ -16,6 +16,7 @@ from rung.task.inspection import Inspection
 from rung.task.load import inspect_task, load_task
 from rung.task.notes import BadRow, Note
 from rung.task.rows import normalise
+from rung.task.split import mixed
 from rung.task.unsplit import load_examples, load_inputs
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "load_examples",
     "load_inputs",
     "load_task",
+    "mixed",
     "normalise",
 ]

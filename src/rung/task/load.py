@@ -25,7 +25,7 @@ from rung.task.notes import BadRow, Note, joined
 from rung.task.read import Table, read_table
 from rung.task.rows import Item, fit, pick, unique
 from rung.task.sources import find_source
-from rung.task.split import SPLITS, Split, complete, remove_leaks
+from rung.task.split import SPLITS, Split, complete, mixed, remove_leaks
 from rung.task.targets import example, structure
 from rung.types import DataError, Kind, Sealed, Task, Way, digest
 
@@ -203,7 +203,7 @@ def make_task(splits: Parts, kind: Kind, said: Settings, name: str, columns: Col
         metric=metric,
         language=said.language or language_of([item.input for items in splits.values() for item in items]),
         train=examples["train"],
-        dev=examples["dev"],
+        dev=mixed(examples["dev"]),  # races and looks begin with some of it
         test=Sealed(examples["test"]),
         labels=tuple(sorted(said.labels or labels)) if kind == "classify" else (),
         schema=schema,
