@@ -5,7 +5,8 @@
 
 Both climb the same eight rungs on the same rows with the same seed in this process, in turn first. A rung's seconds alone are
 those between entering it and its verdict: candidates, halving among them, dev, forgetting, a lone request. The race's
-seconds are those of its whole climb. Asked for is a race in less than twice the time of the slowest rung alone.
+seconds are those of its whole climb. Asked for is a race in less than twice the time of the slowest rung alone. On a machine that
+is shared ``--clock processor`` counts what this process was given; ``--alone full,qlora`` leaves the other rungs' turns out.
 """
 
 from __future__ import annotations
@@ -14,36 +15,42 @@ import argparse
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from climbs import SETS, SPLITS, keep, rows_of
 
 from rung.engine import Model, load_model
-from rung.ladder import LADDER, Climb, Watch
+from rung.ladder import LADDER, Climb, Watch, choose
+from rung.rungs import Rung
 from rung.task import load_task
 from rung.types import Task
 
 TRAINED = tuple(rung for rung in LADDER if rung.races)
 
 
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+
+
 class Clock(Watch):
     """Seconds of each rung, from entering it to its verdict."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self.seconds: dict[str, float] = {}
-        self._at = 0.0
+        self.now, self._at = now, 0.0
 
     def entered(self, rung: str) -> None:
-        self._at = time.perf_counter()
+        self._at = self.now()
 
     def judged(self, row: Mapping[str, Any]) -> None:
-        self.seconds[row["name"]] = time.perf_counter() - self._at
+        self.seconds[row["name"]] = self.now() - self._at
 
 
-def climb(task: Task, model: Model, folder: Path, seed: int, *, race: bool) -> dict[str, Any]:
-    """One climb of all the trained rungs: seconds in all and by rung (of a race the latter mean nothing), and its rows.
+def climb(
+    task: Task, model: Model, folder: Path, seed: int, rungs: Sequence[Rung], clock: Clock, *, race: bool
+) -> dict[str, Any]:
+    """One climb of ``rungs``: seconds in all and by rung (of a race the latter mean nothing), and its rows.
 
     It is kept beside its folder, and not climbed again while that file is there.
     """
@@ -52,10 +59,10 @@ def climb(task: Task, model: Model, folder: Path, seed: int, *, race: bool) -> d
         return json.loads(known.read_text(encoding="utf-8"))
     if folder.exists():
         shutil.rmtree(folder)  # what is in a ledger would cost no time
-    clock, started = Clock(), time.perf_counter()
-    result = Climb(task, model, folder, TRAINED, all=True, race=race, seed=seed, watch=clock).run()
+    started = clock.now()
+    result = Climb(task, model, folder, rungs, all=True, race=race, seed=seed, watch=clock).run()
     rows = {row["name"]: row for row in result["rungs"]}
-    found = {"seconds": time.perf_counter() - started, "by_rung": clock.seconds, "rows": rows}
+    found = {"seconds": clock.now() - started, "by_rung": clock.seconds, "rows": rows}
     known.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return found
 
@@ -65,16 +72,22 @@ def main() -> None:
     parser.add_argument("--set", default="trec", choices=list(SETS))
     parser.add_argument("--model", default="sprout")
     parser.add_argument("--seed", type=int, default=0)
-    for split, rows in zip(SPLITS, (1000, 200, 10), strict=True):
-        parser.add_argument(f"--limit-{split}", type=int, default=rows)
+    for split, most in zip(SPLITS, (1000, 200, 10), strict=True):
+        parser.add_argument(f"--limit-{split}", type=int, default=most)
     parser.add_argument("--runs", type=Path, default=Path("runs/races"))
+    parser.add_argument("--clock", default="wall", choices=list(CLOCKS))
+    parser.add_argument("--alone", help="rungs that are climbed in turn, joined by commas; else all that race")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     folder, model = options.runs / options.set, load_model(options.model)
     rows, _ = rows_of(options.set, options)
     keep(folder, {"name": options.set, "limits": [options.limit_train, options.limit_dev], "seed": options.seed}, rows)
     task = load_task(folder / "data", name=options.set)
-    found = {name: climb(task, model, folder / name, options.seed, race=name == "race") for name in ("turns", "race")}
+    alone = choose(options.alone) if options.alone else TRAINED
+    found = {
+        name: climb(task, model, folder / name, options.seed, rungs, Clock(CLOCKS[options.clock]), race=name == "race")
+        for name, rungs in (("turns", alone), ("race", TRAINED))
+    }
     print(table(found))
     if options.json:
         options.json.write_text(json.dumps({"model": model.sha256, **found}, indent=1) + "\n", encoding="utf-8")
