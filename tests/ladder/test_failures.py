@@ -131,8 +131,8 @@ def test_nearly_as_many_labels_as_examples_are_no_regression(orders: SimpleNames
     train = tuple(replace(e, target=labels[i % 24]) for i, e in enumerate(orders.examples(1000, 30)))
     task = orders.task(train=16, dev=24, test=0, labels=labels)
     dev = tuple(replace(e, target=label) for e, label in zip(task.dev, labels, strict=True))
-    found = orders.climb(tmp_path, "tfidf", task=replace(task, train=train, dev=dev))
-    assert found["rungs"][0]["status"] == "measured"
+    found = orders.climb(tmp_path, "tfidf,linear-probe", task=replace(task, train=train, dev=dev))
+    assert [row["status"] for row in found["rungs"]] == ["measured"] * 2
 
 
 def test_a_training_input_that_does_not_fit_ends_no_prompt(orders: SimpleNamespace, tmp_path: Path) -> None:

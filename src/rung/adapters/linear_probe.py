@@ -12,6 +12,7 @@ probe on shuffled labels, which must stay at chance on fresh data (Hewitt & Lian
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -167,7 +168,9 @@ def _solve(scaled: Floats, labels: Ints, count: int, strengths: Sequence[float])
     else:
         rows, model, wide = [], LogisticRegression(max_iter=2000, warm_start=True), scaled.astype(np.float64)
         for l2 in strengths:
-            model.set_params(C=1 / (l2 * n)).fit(wide, labels)
+            with warnings.catch_warnings():  # many labels are no regression
+                warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+                model.set_params(C=1 / (l2 * n)).fit(wide, labels)
             weight, bias = model.coef_.copy(), model.intercept_.copy()
             if len(shown) == 2:  # scikit-learn keeps one row for two classes
                 weight, bias = np.vstack([-weight, weight]) / 2, np.array([-bias[0], bias[0]]) / 2
