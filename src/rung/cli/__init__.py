@@ -9,6 +9,9 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+import typer
+
+from rung.cli.chinese import asked_language, spoken
 from rung.cli.options import SPOKEN, app, show_json
 from rung.language import own_language
 from rung.types import UserError
@@ -22,7 +25,9 @@ def main() -> None:
     """Run the command; a user's mistake ends it in one sentence."""
     SPOKEN.set(None)
     try:
-        app()
+        command = typer.main.get_command(app)
+        with spoken(command, asked_language(sys.argv[1:])):
+            command()
     except UserError as error:
         message = error.zh if (SPOKEN.get() or own_language()) == "zh" else str(error)
         if "--json" in sys.argv:

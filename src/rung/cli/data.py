@@ -47,7 +47,8 @@ def data(
     metric: Metric = None, input: Input = None, output: Output = None, kind: Kind = None, train: Train = None, dev: Dev = None,
     test: Test = None, split: Split = None,
     seed: Annotated[int | None, typer.Option(min=0, max=LARGEST_SEED, help="of the split")] = None, encoding: Encoding = None,
-    task_language: TaskLanguage = None, describe: Describe = None, target: Annotated[float | None, typer.Option()] = None,
+    task_language: TaskLanguage = None, describe: Describe = None,
+    target: Annotated[float | None, typer.Option(help="in the metric's own unit, 0..1")] = None,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what is understood of a file: kind, labels, splits, bad rows, near-duplicates, the gap dev can detect."""

@@ -30,7 +30,7 @@ def pretrain(
     schedule: Annotated[str, typer.Option(help="cosine, or wsd: constant, then down over the last fifth")] = "cosine",
     boundaries: Annotated[bool, typer.Option(help="attention ends where a document does")] = True,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16")] = "auto",
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="of weights and order")] = 0,
     compile: Annotated[bool, typer.Option(help="torch.compile: worth it from some minutes on")] = True,
     shard: Annotated[bool, typer.Option("--shard", help="with torchrun: each process holds a part of the model (FSDP2)")] = False,
     lang: Lang = None, as_json: Json = False,
@@ -98,7 +98,7 @@ def instruct(
     echo: Annotated[float, typer.Option(min=0.0, max=1.0, help="share of rows in which pieces of text come again")] = 0.15,
     rate: Annotated[float, typer.Option(min=0.0, help="peak learning rate; more unlearns text where little of it is mixed in")] = 2e-3,
     schedule: Annotated[str, typer.Option(help="cosine, wsd, or constant where another stage follows")] = "cosine",
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="of the exercises and their order")] = 0,
     compile: Annotated[bool, typer.Option(help="torch.compile: worth it from some minutes on")] = True,
     lang: Lang = None, as_json: Json = False,
 ) -> None:  # fmt: skip
