@@ -277,3 +277,15 @@ def test_the_result_file_is_not_changed(make_run: MakeRun):
     assert write_report(run, "en").read_bytes() == first  # the same run, the same page
     assert (run / "result.json").read_bytes() == before
     assert json.loads(before)["version"] == 1
+
+
+def test_the_gap_that_dev_can_show_is_claimed_of_a_share_of_right_answers_alone(
+    make_run: MakeRun, result_of: MakeResult
+) -> None:
+    for metric, en, zh in (
+        ("accuracy", "A true difference below .083 between two rungs", "两个方法若真实差距小于"),
+        ("macro-f1", "macro F1 is no such share, and this a rough guide for it", "宏平均 F1 不是这样的比例"),
+    ):
+        run = make_run("en", task={**result_of()["task"], "metric": metric})
+        assert en in page(run)[1].text
+        assert zh in page(run, "zh")[1].text

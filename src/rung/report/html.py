@@ -24,6 +24,7 @@ from rung.report.prompt import shown_prompt
 from rung.report.run import Reads, answers, chosen_adaptation, open_ledger, read_result
 from rung.report.sentences import CONTROLS, rounded, spent_there, three_sentences
 from rung.report.tables import LISTED, Part, part_of
+from rung.task.metrics import METRICS
 from rung.types import Language
 
 Result = Mapping[str, Any]
@@ -110,6 +111,7 @@ def _content(run: Path, result: Result, ledger: Reads, language: Language) -> di
         "prompt": shown_prompt(adaptation, on_dev[0]) if adaptation and on_dev else None,
         "adaptation": adaptation,
         "command": _command(run, result, language),
+        "hits": METRICS[result["task"]["metric"]].hits,
         **_mistakes(parts),
     }
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from rung.language import own_language
 from rung.task.inspection import Inspection, Lengths
+from rung.task.metrics import METRICS
 from rung.task.notes import BadRow, joined
 from rung.task.split import SPLITS
 from rung.types import Language
@@ -116,16 +117,18 @@ def lengths(inspection: Inspection, word: Word) -> str:
 
 
 def describe_gap(inspection: Inspection, language: Language) -> str:
-    """What the dev split can tell apart, in a sentence."""
-    n = inspection.splits["dev"]
+    """What the dev split can tell apart, in a sentence, which says so where the metric is no share of right answers."""
+    n, metric = inspection.splits["dev"], METRICS[inspection.task.metric]
     points = 100 * (inspection.detectable_gap or 0)
     if language == "zh":
-        return (
-            f"开发集 {n:,} 条：两种做法的准确率相差约 {points:.1f} 个百分点以上才能分辨（功效 80 %，准确率约 70 % 时）"
-        )
+        of = {"accuracy": "的准确率"}.get(metric.name, f"的 {metric.name} ") if metric.hits else "答对的比例"
+        rough = "" if metric.hits else f"；{metric.name} 不是这样的比例，此数只是粗略的参考"
+        return f"开发集 {n:,} 条：两种做法{of}相差约 {points:.1f} 个百分点以上才能分辨（功效 80 %，约 70 % 时）{rough}"
+    of = f"points of {metric.name}" if metric.hits else "points in the share of right answers"
+    rough = "" if metric.hits else f"; {metric.name} is no such share, and this a rough guide for it"
     return (
-        f"with {n:,} dev examples two ways must differ by about {points:.1f} points of accuracy to be told apart "
-        "(80 % power, near 70 %)"
+        f"with {n:,} dev examples two ways must differ by about {points:.1f} {of} to be told apart "
+        f"(80 % power, near 70 %){rough}"
     )
 
 

@@ -12,8 +12,9 @@ def detectable_gap(
     """The smallest true difference between two systems on the same ``n`` examples that a paired test finds.
 
     gap = (z(1 - level/2) + z(power)) sqrt(2 p (1 - p) (1 - r) / n), with p the accuracy of both and r the correlation
-    of their hits (the power analysis of Miller 2024, 2411.00640, with one answer per example). In units of accuracy;
-    None for ``n`` = 0.
+    of their hits (the power analysis of Miller 2024, 2411.00640, with one answer per example). Of a share of right answers;
+    of another metric nothing is known before there are answers: macro F1 varies more where labels are rare, ROUGE-L no more. None
+    for ``n`` = 0.
     """
     if n < 1:
         return None

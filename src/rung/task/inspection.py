@@ -64,7 +64,7 @@ class Inspection:
     split_rule: Note
     leaks: tuple[Leak, ...]
     near_duplicates: tuple[Near, ...]
-    detectable_gap: float | None  # in units of accuracy, on dev
+    detectable_gap: float | None  # on dev, of a share of right answers
     notes: tuple[Note, ...] = ()  # what was decided on the user's behalf
     warnings: tuple[Note, ...] = ()  # what may spoil the result
 

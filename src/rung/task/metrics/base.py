@@ -24,8 +24,8 @@ class Metric:
 
     ``parts(outputs, targets, task)`` gives counts [n, k]; ``combine`` turns sums of them, of any shape [..., k], into
     values [...], NaN where there is nothing to measure. ``mean`` says that the value is the plain mean of the examples'
-    own scores (then McNemar or a normal interval applies); ``alone`` is False where one example has no score of
-    its own (macro F1).
+    own scores (then McNemar or a normal interval applies); ``hits`` that these are 0 or 1 by their nature, so that it is a
+    share of right answers; ``alone`` is False where one example has no score of its own (macro F1).
     """
 
     name: str
@@ -35,6 +35,7 @@ class Metric:
     parts: Callable[[Sequence[str], Sequence[str], Task], Floats]
     combine: Callable[[Floats], Floats]
     mean: bool = False
+    hits: bool = False
     alone: bool = True
 
 

@@ -34,7 +34,14 @@ def class_parts(outputs: Sequence[str], targets: Sequence[str], task: Task) -> F
 
 
 ACCURACY = Metric(
-    "accuracy", ("classify",), "share of answers that are right", "答对的比例", accuracy_parts, share, mean=True
+    "accuracy",
+    ("classify",),
+    "share of answers that are right",
+    "答对的比例",
+    accuracy_parts,
+    share,
+    mean=True,
+    hits=True,
 )
 MACRO_F1 = Metric(
     "macro-f1", ("classify",), "mean F1 of the classes", "各类别 F1 的平均", class_parts, macro_f1, alone=False

@@ -125,7 +125,7 @@ def rouge_parts(outputs: Sequence[str], targets: Sequence[str], task: Task) -> F
 
 EXACT_MATCH = Metric(
     "exact-match", ("extract", "generate"), "share of answers that are the same as the target", "与标准答案完全相同的比例",
-    exact_parts, share, mean=True,
+    exact_parts, share, mean=True, hits=True,
 )  # fmt: skip
 CHRF = Metric("chrf", ("generate",), "chrF2: character n-gram F score", "chrF2：字符 n-gram F 值", chrf_parts, chrf)
 BLEU = Metric("bleu", ("generate",), "corpus BLEU-4", "语料级 BLEU-4", bleu_parts, bleu)

@@ -17,5 +17,5 @@ def preference_parts(outputs: Sequence[str], targets: Sequence[str], task: Task)
 
 PREFERENCE = Metric(
     "preference-accuracy", ("prefer",), "share of pairs whose chosen answer wins", "选中回答胜出的比例",
-    preference_parts, share, mean=True,
+    preference_parts, share, mean=True, hits=True,
 )  # fmt: skip
