@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from rung.evaluate import exact_lower, mcnemar, mcnemar_interval, needed, paired_difference, wilson
+from rung.evaluate import Marked, exact_lower, mcnemar, mcnemar_interval, needed, paired_difference, wilson
 from rung.evaluate.statistics import bootstrap_interval, bootstrap_lower, worth
+from rung.task.metrics import METRICS
+from rung.types import Example, Prediction, Sealed, Task
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
@@ -167,3 +169,64 @@ def test_a_few_answers_all_alike_are_no_certainty(hit: int) -> None:
     parts = counts([hit] * 3)
     assert bootstrap_interval(parts, mean) == pytest.approx(wilson(3 * hit, 3))
     assert bootstrap_lower(parts, mean, 0.05) == pytest.approx(0.05 ** (1 / 3) if hit else 0.0)  # p ** 3 = alpha
+
+
+LABELS = ("a", "b", "rare")
+
+
+def labelled(targets: list[str], outputs: list[str]) -> Marked:
+    """Answers to a task of three labels, judged by macro F1."""
+    task = Task("t", "classify", "macro-f1", "en", (), (), Sealed(()), labels=LABELS)
+    examples = tuple(Example(str(i), str(i), target) for i, target in enumerate(targets))
+    return Marked(task, examples, tuple(Prediction(e.id, output) for e, output in zip(examples, outputs, strict=True)))
+
+
+def test_two_right_answers_do_not_prove_a_rare_label() -> None:
+    """All of 100 are right, two of them of a rare label: 13 of 100 resamples lack it, and say nothing of its F1."""
+    rare = labelled(every := [*"ab" * 49, "rare", "rare"], every)
+    result = rare.result()
+    assert result.value == result.high == 1.0
+    assert result.low == pytest.approx(2 / 3)  # not Wilson's .963 of 100 hits
+    assert rare.lower(0.05) == pytest.approx(2 / 3)
+    common = labelled(every := [*"ab" * 30, *["rare"] * 40], every).result()
+    assert common.low == pytest.approx(wilson(100, 100)[0])  # no resample lacks it
+
+
+def test_a_rare_label_that_is_never_right_does_not_leave_the_mean() -> None:
+    targets, outputs = [*"ab" * 49, "rare", "rare"], [*"ab" * 49, "a", "a"]
+    result = labelled(targets, outputs).result()
+    assert result.value == pytest.approx((2 * 49 / 100 + 1 + 0) / 3)
+    parts = labelled(targets, outputs).parts()
+    lacking = parts[:-2].sum(0)  # a resample without it: all that is left is right
+    low, high = METRICS["macro-f1"].ends(parts.sum(0)) or pytest.fail("macro F1 has ends")
+    assert METRICS["macro-f1"].combine(lacking) == 1.0
+    assert (low(lacking), high(lacking)) == (pytest.approx(2 / 3), 1.0)
+    assert low(parts.sum(0)) == high(parts.sum(0)) == pytest.approx(result.value)
+
+
+def test_only_a_mean_over_labels_or_fields_has_ends() -> None:
+    whole = np.ones(9)
+    assert {name for name, metric in METRICS.items() if metric.ends(whole)} == {"macro-f1", "field-f1"}
+
+
+def test_the_interval_of_macro_f1_holds_the_truth_with_a_rare_label() -> None:
+    """Truth by the confusion of a simulated judge: 97 % right on two labels, 30 % on one that is 2 % of the items."""
+    share, right = np.array([0.49, 0.49, 0.02]), np.array([0.97, 0.97, 0.3])
+    confusion = np.array([[0 if i == j else share[j] for j in range(3)] for i in range(3)])
+    confusion *= ((1 - right) / confusion.sum(1))[:, None]
+    joint = share[:, None] * (confusion + np.diag(right))
+    truth = np.mean(2 * np.diag(joint) / (joint.sum(0) + joint.sum(1)))
+    generator, held, held_without, samples = np.random.default_rng(0), 0, 0, 0
+    for _ in range(60):
+        cells = generator.choice(9, size=100, p=joint.ravel())
+        if not (cells // 3 == 2).any():
+            continue
+        marked = labelled([LABELS[i] for i in cells // 3], [LABELS[i] for i in cells % 3])
+        low, high = marked.result().low or 0.0, marked.result().high or 1.0
+        plain = bootstrap_interval(marked.parts(), METRICS["macro-f1"].combine)
+        samples, held, held_without = (
+            samples + 1,
+            held + (low <= truth <= high),
+            held_without + (plain[0] <= truth <= plain[1]),
+        )
+    assert held >= 0.9 * samples > held_without

@@ -62,7 +62,7 @@ class Marked:
         if self.proportion:
             low, high = wilson(self.scores().sum(), n, confidence)
         else:
-            low, high = bootstrap_interval(counts, combine, confidence)
+            low, high = bootstrap_interval(counts, combine, confidence, ends=METRICS[metric].ends(counts.sum(0)))
         return Result(metric, value, low, high, n, confidence)
 
     def lower(self, alpha: float) -> float | None:
@@ -72,7 +72,8 @@ class Marked:
             return None
         if self.proportion:
             return exact_lower(value, len(self.examples), alpha)
-        return bootstrap_lower(self.parts(), METRICS[self.task.metric].combine, alpha)
+        counts, metric = self.parts(), METRICS[self.task.metric]
+        return bootstrap_lower(counts, metric.combine, alpha, ends=metric.ends(counts.sum(0)))
 
     def worth(self) -> float:
         """How many hits or misses would tell as much as these examples: their number, where the metric is a share of hits."""

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.stats import beta, binomtest, norm
 
 Combine = Callable[[np.ndarray], np.ndarray]  # sums of parts [..., k] -> values [...]
+Ends = tuple[Combine, Combine] | None
 DRAWS = 2000
 TINY = 1e-12  # rounding, not a difference between resamples
 
@@ -79,33 +80,46 @@ def mcnemar_interval(a: np.ndarray, b: np.ndarray, alpha: float) -> tuple[float,
 
 def bootstrap(parts: np.ndarray, combine: Combine, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
     """Values [draws] of a metric over resampled items; ``parts`` [n, k] are the items' additive counts."""
-    return _resample(parts, combine, np.random.default_rng(seed), draws)
+    return combine(_sums(parts, np.random.default_rng(seed), draws))
 
 
 def bootstrap_interval(
-    parts: np.ndarray, combine: Combine, confidence: float = 0.95, seed: int = 0
+    parts: np.ndarray, combine: Combine, confidence: float = 0.95, seed: int = 0, ends: Ends = None
 ) -> tuple[float, float]:
     """The percentile interval of a metric (0..1) that is a function of summed counts.
 
-    Where no resample differs (all right, all wrong) the bootstrap would claim certainty: Wilson's interval then.
+    Where no resample differs (all right, all wrong) the bootstrap would claim certainty: Wilson's interval then. ``ends``: what
+    stands for ``combine`` at the low and at the high end, where resamples may lack a part of what all items have
+    (:meth:`rung.task.metrics.Metric.ends`). Of macro F1 with a label of 2 to 4 % of 100 items it held the truth in 90 to 96 of 100
+    samples; without, where a label that is lacking is left out of the mean, in 67 to 89.
     """
-    values = bootstrap(parts, combine, seed)
+    drawn = _sums(parts, np.random.default_rng(seed))
+    values = combine(drawn)
+    tails = (1 - confidence) / 2, (1 + confidence) / 2
     if np.ptp(values) < TINY:
-        return wilson(float(combine(parts.sum(0))) * len(parts), len(parts), confidence)
-    low, high = np.nanquantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+        low, high = wilson(float(combine(parts.sum(0))) * len(parts), len(parts), confidence)
+    else:
+        low, high = (float(end) for end in np.nanquantile(values, tails))
+    if ends is None:
+        return low, high
+    reach = [float(np.quantile(end(drawn), tail)) for end, tail in zip(ends, tails, strict=True)]
+    return min(low, reach[0]), max(high, reach[1])
 
 
-def bootstrap_lower(parts: np.ndarray, combine: Combine, alpha: float, seed: int = 0) -> float:
+def bootstrap_lower(parts: np.ndarray, combine: Combine, alpha: float, seed: int = 0, ends: Ends = None) -> float:
     """A one-sided lower bound of a metric (0..1) at level ``alpha``: the exact one of a proportion over :func:`worth` items.
 
     Korn & Graubard 1998. Of a share of hits it is the exact bound itself. Not value - z * bootstrap standard error: far out in
     the tail, where shared levels lie, that is above the truth many times too often (truth 0.9, 64 hits or misses, level
-    0.05 / 200: 33 times). Nor above the percentile of the draws at that level, or at 2 % where a few thousand draws say no more.
+    0.05 / 200: 33 times). Nor above the percentile of the draws at that level, or at 2 % where a few thousand draws say no more;
+    ``ends`` as of :func:`bootstrap_interval`: else a target of macro F1 was called met with a label of one or two items, never got
+    right, by the draws that lack it (3 labels, one of 2 % of 100 items: 14 % false claims at any level).
     """
-    values = bootstrap(parts, combine, seed)
-    value = float(combine(parts.sum(0)))
+    drawn = _sums(parts, np.random.default_rng(seed))
+    values, value = combine(drawn), float(combine(parts.sum(0)))
     exact = exact_lower(value, _worth(values, value, len(parts)), alpha)
+    if ends is not None:
+        return min(exact, float(np.quantile(ends[0](drawn), max(alpha, 0.02))))
     return exact if np.ptp(values) < TINY else min(exact, float(np.nanquantile(values, max(alpha, 0.02))))
 
 
@@ -126,19 +140,24 @@ def _worth(values: np.ndarray, value: float, n: int) -> float:
 def paired_difference(
     a: np.ndarray, b: np.ndarray, combine: Combine, confidence: float = 0.95, seed: int = 0
 ) -> tuple[float, float, float]:
-    """(difference a - b, low, high) by a paired bootstrap: both systems are resampled on the same items."""
+    """(difference a - b, low, high) by a paired bootstrap: both systems are resampled on the same items.
+
+    A label that a resample lacks (macro F1) is lacking for both, and is left out of both means: of two equal systems 8 to 9 of 100
+    were called different at the 5 % level, with a label of 2 % of 100 items; counted at its extremes, far fewer that differ were seen.
+    """
     if a.shape != b.shape:
         raise ValueError(f"paired parts have one shape, not {a.shape} and {b.shape}")
     both = np.stack([a, b], axis=1)  # [n, 2, k]: one draw takes both
-    generator = np.random.default_rng(seed)
-    differences = _resample(both, lambda s: combine(s[..., 0, :]) - combine(s[..., 1, :]), generator, DRAWS)
+    drawn = _sums(both, np.random.default_rng(seed))
+    differences = combine(drawn[..., 0, :]) - combine(drawn[..., 1, :])
     low, high = np.nanquantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(combine(a.sum(0)) - combine(b.sum(0))), float(low), float(high)
 
 
-def _resample(parts: np.ndarray, combine: Combine, generator: np.random.Generator, draws: int) -> np.ndarray:
+def _sums(parts: np.ndarray, generator: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
+    """The summed counts [draws, ...] of resampled items."""
     n = len(parts)
     flat = parts.reshape(n, -1)
     # How often each item is drawn, [draws, n]: a matrix product then sums the counts of every draw at once.
     times = generator.multinomial(n, np.full(n, 1 / n), size=draws).astype(flat.dtype)
-    return combine((times @ flat).reshape(draws, *parts.shape[1:]))
+    return (times @ flat).reshape(draws, *parts.shape[1:])

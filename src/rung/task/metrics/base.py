@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from rung.types import Kind, Task
 
 Floats = NDArray[np.float64]
+Combine = Callable[[Floats], Floats]  # sums of counts [..., k] -> values [...]
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,22 @@ class Metric:
     what: str
     what_zh: str
     parts: Callable[[Sequence[str], Sequence[str], Task], Floats]
-    combine: Callable[[Floats], Floats]
+    combine: Combine
     mean: bool = False
     hits: bool = False
     alone: bool = True
+
+    def ends(self, whole: Floats) -> tuple[Combine, Combine] | None:
+        """``combine`` for the low and for the high end of an interval, where a resample may lack what ``whole`` [k], the summed
+        counts of all examples, has; None where it cannot.
+
+        A resample without a rare label says nothing of that label's F1. Left out of the mean it would shift it (a label that was
+        never got right is gone, and the rest is 1); so it counts as 0 at the low end and as 1 at the high one.
+        """
+        if self.combine is not macro_f1:
+            return None
+        found = ~np.isnan(f1(whole.reshape(-1, 3)))
+        return partial(_macro_f1_of, found=found, absent=0.0), partial(_macro_f1_of, found=found, absent=1.0)
 
 
 def ratio(over: Floats, under: Floats) -> Floats:
@@ -56,10 +70,17 @@ def f1(sums: Floats) -> Floats:
 
 
 def macro_f1(sums: Floats) -> Floats:
-    """[..., 3 c] counts, three for each class -> the mean F1 over the classes that were wanted or given at all."""
+    """[..., 3 c] counts, three for each class -> the mean F1 over the classes that were wanted or given at all (as torchmetrics;
+    scikit-learn, given labels, counts the others as 0)."""
     each = f1(sums.reshape(*sums.shape[:-1], -1, 3))
     found = ~np.isnan(each)
     return ratio(np.where(found, each, 0.0).sum(-1), found.sum(-1).astype(float))
+
+
+def _macro_f1_of(sums: Floats, found: NDArray[np.bool_], absent: float) -> Floats:
+    """The mean F1 over the classes ``found`` [c]; one that has no counts in ``sums`` has the F1 ``absent``."""
+    each = f1(sums.reshape(*sums.shape[:-1], -1, 3))[..., found]
+    return np.nan_to_num(each, nan=absent).mean(-1)
 
 
 def scored(scores: Sequence[float]) -> Floats:
