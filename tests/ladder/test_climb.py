@@ -13,6 +13,7 @@ import pytest
 
 from rung.adaptation import hash_of, load
 from rung.engine import fake_model, load_model
+from rung.evaluate import exact_lower
 from rung.ladder import Climb, choose, default_folder
 from rung.ladder.verdict import total_cost
 from rung.ledger import Ledger
@@ -313,3 +314,25 @@ def test_what_a_calibration_asks_is_part_of_the_price(orders: SimpleNamespace, t
     (tmp_path / "result.json").unlink()
     again = orders.climb(tmp_path, "zero-shot", task=orders.task(dev=24, test=0))
     assert again["rungs"][0]["cost"]["build_tokens"] == cost["build_tokens"]
+
+
+def test_a_rung_pays_for_the_looks_of_those_below_it(orders: SimpleNamespace, tmp_path: Path) -> None:
+    """Its prompts and demonstrations were chosen on the same dev examples."""
+    plan = "majority,zero-shot,few-shot"
+    result = orders.climb(tmp_path, plan, task=orders.task(target=0.99), all=True)
+    n, looks = result["task"]["n_dev"], 0
+    for row in result["rungs"]:
+        looks += row["candidates"]
+        assert row["bound"] == pytest.approx(exact_lower(row["dev"]["value"], n, 0.05 / (3 * looks)))
+
+
+def test_the_sealed_test_confirms_by_itself(orders: SimpleNamespace, tmp_path: Path) -> None:
+    """One adaptation, one look: its bound is at the whole 5 %, whatever was chosen on dev."""
+    found = {
+        target: orders.climb(tmp_path / str(target), "few-shot", task=orders.task(target=target))["test"]
+        for target in (None, 0.5, 0.97)
+    }
+    for target, test in found.items():
+        assert test["bound"] == pytest.approx(exact_lower(test["value"], test["n"], 0.05))
+        assert test["confirmed"] == (None if target is None else test["bound"] >= target)
+    assert found[0.5]["confirmed"] and not found[0.97]["confirmed"]

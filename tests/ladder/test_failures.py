@@ -14,10 +14,11 @@ import pytest
 
 from rung.finetune import finetune
 from rung.ladder import Climb
+from rung.report import three_sentences, write_report
 from rung.rungs import Built, Context, Rung, Wave
 from rung.rungs.trained import RECIPES
 from rung.train import TrainingDiverged
-from rung.types import Cost, DiskFull, Example, UserError, digest
+from rung.types import Cost, DiskFull, Example, Sealed, UserError, digest
 
 FEW = {"train": 16, "dev": 24, "test": 8}
 
@@ -164,3 +165,18 @@ def test_a_file_in_the_place_of_the_run_folder_is_told(orders: SimpleNamespace, 
     with pytest.raises(UserError, match="a file stands there"):
         orders.climb(tmp_path / "run", "majority", task=orders.task(**FEW))
     assert (tmp_path / "run").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_test_input_that_does_not_fit_is_told_and_the_climb_comes_to_its_end(
+    orders: SimpleNamespace, tmp_path: Path
+) -> None:
+    """Nobody may look at test before the seal is open, and then it is too late to choose another."""
+    task, long = orders.task(**FEW), "order 7 please " * 600
+    sealed = (*orders.examples(3000, 5), Example(digest(long), long, "left", "orders.csv:9"))
+    found = [orders.climb(tmp_path, "zero-shot", task=replace(task, test=Sealed(sealed))) for _ in range(2)]
+    assert found[0] == found[1] and found[0]["complete"]
+    assert found[0]["test"]["value"] is None and found[0]["test"]["n"] == 6
+    assert "tokens" in found[0]["test"]["failed"]["en"]
+    for language, told in (("en", "could not be answered"), ("zh", "无法作答")):
+        assert told in three_sentences(found[0], language)[1]  # type: ignore[arg-type]
+        assert write_report(tmp_path, language).exists()  # type: ignore[arg-type]

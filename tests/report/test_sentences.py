@@ -146,6 +146,18 @@ def test_a_test_below_the_target_says_so(result_of: Make):
     assert "低于目标 0.85" in three_sentences(result, "zh")[1]
 
 
+def test_a_test_at_the_target_says_whether_it_confirms_it(result_of: Make):
+    result = result_of()
+    result["test"] |= {"value": 0.9}
+    for confirmed, en, zh in (
+        (True, "which confirms the target of .85", "证实达到目标 0.85"),
+        (False, "reaches the target of .85, but 300 examples do not confirm it", "仅凭这 300 条还不能证实"),
+    ):
+        result["test"] |= {"confirmed": confirmed, "n": 300}
+        assert en in three_sentences(result, "en")[1]
+        assert zh in three_sentences(result, "zh")[1]
+
+
 def test_no_target(result_of: Make):
     assert three_sentences(result_of(target=None), "en")[0].startswith("Use lora/r8: no target was set")
     assert three_sentences(result_of(target=None), "zh")[0].startswith("建议使用 lora/r8：没有设定目标")

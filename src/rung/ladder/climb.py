@@ -40,7 +40,7 @@ from rung.ladder.race import Runner
 from rung.ladder.result import Standing, candidate, crossings, decide, interval, nothing, row
 from rung.ladder.rungs import LADDER
 from rung.ladder.seal import open_seal
-from rung.ladder.verdict import barred, judge
+from rung.ladder.verdict import barred, confirmation, judge
 from rung.ladder.watch import Together, Watch
 from rung.ledger import Ledger
 from rung.programs import Answer, opened
@@ -55,6 +55,7 @@ from rung.types import (
     ModelError,
     Prediction,
     Task,
+    TooLong,
     UserError,
     digest,
 )
@@ -151,6 +152,7 @@ class Climb:
             self._ticked = worked
 
     def _walk(self) -> dict[str, Any]:
+        self.looks = 0  # at dev so far, of all rungs: later ones build on what earlier ones have found there
         rows: list[dict[str, Any]] = []
         standings: list[Standing] = []
         context = self._context()
@@ -211,8 +213,8 @@ class Climb:
             if own := [left for left in self.left_out if left["name"].startswith(f"{rung.name}/")]:
                 raise ModelError(own[-1]["en"], zh=own[-1]["zh"])
             return None
-        looks = sum(built[r.adaptation.name].looks if r.adaptation.name in built else 1 for r in tried)
-        verdict = judge(best.marked, self.task.target, len(self.rungs), looks)
+        self.looks += sum(built[r.adaptation.name].looks if r.adaptation.name in built else 1 for r in tried)
+        verdict = judge(best.marked, self.task.target, len(self.rungs), self.looks)
         save(best.adaptation, self.folder / "adaptations" / rung.name)
         cost = rung_cost(best, tried, built, remote.price_of(self.model))
         cost.peak_bytes = max(ascent.peak_bytes, *(b.cost.peak_bytes or 0 for b in built.values()), 0)
@@ -361,12 +363,16 @@ class Climb:
         if not len(self.task.test):
             return None
         examples, at = open_seal(self.task, self.ledger, best.hash, self.folder)
-        with ExitStack() as stack:
-            marked = measure(
-                lambda: self._open(stack, best.adaptation), best.hash, self.task, examples, self.ledger,
-                workers=self.model.workers,
-            )  # fmt: skip
-        return {**interval(marked.result()), "opened_at": at}
+        try:
+            with ExitStack() as stack:
+                marked = measure(
+                    lambda: self._open(stack, best.adaptation), best.hash, self.task, examples, self.ledger,
+                    workers=self.model.workers,
+                )  # fmt: skip
+        except TooLong as error:  # what dev did not hold: the seal is open, and asking again would end alike
+            failed = {"en": str(error), "zh": error.zh}
+            return {"value": None, "low": None, "high": None, "n": len(examples), "opened_at": at, "failed": failed}
+        return {**interval(marked.result()), "opened_at": at, **confirmation(marked, self.task.target)}
 
 
 def default_folder(

@@ -127,17 +127,32 @@ def _how_good(result: Mapping[str, Any], language: Language) -> str:
 
 
 def _test_against_target(result: Mapping[str, Any], language: Language) -> str:
-    """A clause where the test score falls below the target, else nothing."""
+    """A clause on what the test score says of the target, by itself; nothing without one."""
     target, test = result["target"], result["test"]
-    if target is None or test["value"] >= target:
+    if target is None:
         return ""
     goal = Figures(language).target(target)
-    return _say(language, f", which is below the target of {goal}", f"，低于目标 {goal}")
+    if test["value"] < target:
+        return _say(language, f", which is below the target of {goal}", f"，低于目标 {goal}")
+    if "confirmed" not in test:  # a run of before it was asked
+        return ""
+    if test["confirmed"]:
+        return _say(language, f", which confirms the target of {goal}", f"，证实达到目标 {goal}")
+    n = Figures(language).count(test["n"])
+    return _say(
+        language, f", which reaches the target of {goal}, but {n} examples do not confirm it by themselves",
+        f"，达到目标 {goal}，但仅凭这 {n} 条还不能证实",
+    )  # fmt: skip
 
 
 def _why_sealed(result: Mapping[str, Any]) -> tuple[str, str]:
     if result["task"]["n_test"] == 0:
         return "There is no test split", "没有测试集"
+    if failed := (result["test"] or {}).get("failed"):
+        return (
+            f"The sealed test was opened and could not be answered ({failed['en']})",
+            f"封存测试集打开了，却无法作答（{failed['zh']}）",
+        )
     if result["test"] is not None:  # no target and no answer there holds anything to count
         return "The sealed test, opened once, holds nothing to measure", "封存测试集已打开过一次，其中没有可计量的内容"
     if budget_spent(result):
