@@ -2,6 +2,9 @@
 
 import gc
 import json
+import logging
+import subprocess
+import sys
 import weakref
 from functools import partial
 
@@ -353,3 +356,15 @@ def test_it_trains_on_a_base_that_was_given_up():
     assert trained.report.losses[-1] < trained.report.losses[0] - 1
     assert trained.handle.flops(model.shape, 10) == 60 * trained.handle.kept
     assert quantised.FORM["blocksize"] == 64
+
+
+def test_of_what_bitsandbytes_says_one_notice_alone_is_kept_back(caplog):
+    """Imported in a process of its own it says nothing on any CPU; what else it warns of is heard."""
+    code = "from rung.adapters.quantised import bitsandbytes; bitsandbytes()"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (run.returncode, "gemm_4bit_forward" in run.stderr) == (0, False)
+    quantised.pass_over_notice()
+    logger = logging.getLogger("bitsandbytes.backends.cpu.ops")
+    logger.warning("Failed to load CPU gemm_4bit_forward from kernels-community: %s.", "no kernels")
+    logger.warning("the codes are broken")
+    assert [record.getMessage() for record in caplog.records] == ["the codes are broken"]

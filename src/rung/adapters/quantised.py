@@ -39,6 +39,7 @@ from rung.folders import replacing
 from rung.types import AdaptationError, UserError
 
 QUANTISATION = "quantisation.json"
+NOTICE = "Failed to load CPU gemm_4bit_forward from kernels-community"
 BLOCK = 64  # weights that share a largest value
 FORM = {"kind": "nf4", "double": True, "blocksize": BLOCK}
 
@@ -260,10 +261,21 @@ def read_form(folder: Path) -> Mapping[str, Any] | None:
     return form
 
 
+def pass_over_notice() -> None:
+    """Keep back one line that bitsandbytes says while it is imported, whoever imports it: nothing else of what it says.
+
+    On a CPU with bfloat16 it looks for another package, for products that are not used here, and warns where that is missing.
+    """
+    logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_no_notice)
+
+
+def _no_notice(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(NOTICE)
+
+
 def bitsandbytes() -> ModuleType:
     """``bitsandbytes.functional``; UserError with what to type where it is not installed."""
-    # On a CPU with bfloat16 it looks for another package while it is imported, for products that are not used here.
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    pass_over_notice()
     try:
         import bitsandbytes.functional as functional
     except ImportError as error:

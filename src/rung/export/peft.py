@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import warnings
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from rung.adapters.peft_format import CONFIG, WEIGHTS
-from rung.adapters.quantised import QUANTISATION, bitsandbytes
+from rung.adapters.quantised import QUANTISATION, bitsandbytes, pass_over_notice
 from rung.engine import Model
 from rung.export import base
 from rung.types import Adaptation, UserError
@@ -56,7 +55,7 @@ def _packed(adapter: Path) -> dict[str, Any]:
 
 
 def _peft() -> Any:
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # which PEFT imports where it is there
+    pass_over_notice()  # PEFT imports bitsandbytes where it is there
     try:
         import peft
     except ImportError as error:
