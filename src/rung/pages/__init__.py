@@ -1,7 +1,7 @@
 """``rung ui``: a local web application to bring data, climb, look, try, compare and rate.
 
 app.py         the application out of its pages; settings.py: what it was started with
-guard.py       who may ask: host, origin, session, size; form.py: what a form must carry
+guard.py       who may ask: host, origin, session, size; form.py: what a form must carry; fields.py: labels, and messages that name them
 view.py        templates and languages
 runs.py        the runs folder, read; uploads.py: files brought by a person; process.py: climbs as processes of their own
 home.py · data.py · climb.py · run.py · examples.py · playground.py · compare.py · rate.py     one page each
