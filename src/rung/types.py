@@ -49,7 +49,7 @@ Naming = Callable[
 
 
 def typed(ways: Sequence[Way], language: Language) -> str:
-    """What to do at a command: "type --output COLUMN", "leave out --rungs or --recipe"."""
+    """What to do at a command: "type --output COLUMN", "type the command without --rungs or --recipe"."""
     zh = language == "zh"
 
     def flag(way: Way) -> str:
@@ -57,7 +57,7 @@ def typed(ways: Sequence[Way], language: Language) -> str:
         return said + ((f"（{why}）" if zh else f" {why}") if why else "")
 
     given, left = [flag(way) for way in ways if not way.out], [flag(way) for way in ways if way.out]
-    verbs = ("请加 ", "请去掉 ") if zh else ("type ", "leave out ")
+    verbs = ("请加 ", "请在命令中去掉 ") if zh else ("type ", "type the command without ")
     parts = [verb + either(flags, language) for verb, flags in zip(verbs, (given, left), strict=True) if flags]
     return ("，或" if zh else ", or ").join(parts)
 

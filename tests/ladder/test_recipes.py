@@ -50,7 +50,7 @@ def test_what_does_not_go_together_is_refused(given: Any, message: str) -> None:
     ("kind", "rungs", "message"),
     [
         ("prefer", None, "no rung learns from preference pairs yet; type --output chosen"),
-        ("generate", "linear-probe", "not for generate tasks: linear-probe; leave out --rungs"),
+        ("generate", "linear-probe", "not for generate tasks: linear-probe; type the command without --rungs"),
     ],
 )
 def test_a_task_that_no_rung_takes_is_refused(kind: Any, rungs: str | None, message: str) -> None:

@@ -104,7 +104,7 @@ def test_rungs_that_do_not_fit_are_left_out_by_flag_or_by_field(tmp_path: Path):
     (tmp_path / "mail.csv").write_bytes(csv("text,answer", [(text, f"{text} indeed") for text, _ in ROWS]))
     with pytest.raises(UserError) as found:
         fits_one(inspect_task(tmp_path / "mail.csv").task, choose("linear-probe"))
-    assert str(found.value).endswith("; leave out --rungs to climb those that are")
+    assert str(found.value).endswith("; type the command without --rungs to climb those that are")
     assert message_of(found.value, "en").endswith("; mark others at “Rungs, cheap to costly” to climb those that are")
 
 
@@ -133,8 +133,8 @@ def test_the_last_sentence_names_what_there_is_where_it_is_read():
 
 def test_a_flag_stands_for_every_way_of_the_command():
     ways = [Way("rungs", out=True), Way("recipe", out=True)]
-    assert typed(ways, "en") == "leave out --rungs or --recipe"
-    assert typed(ways, "zh") == "请去掉 --rungs 或 --recipe"
+    assert typed(ways, "en") == "type the command without --rungs or --recipe"
+    assert typed(ways, "zh") == "请在命令中去掉 --rungs 或 --recipe"
     assert (
         at_fields([Way(name, any=("FILE", "文件")) for name in FILES[:1]], "en") == "bring a file named train beside it"
     )

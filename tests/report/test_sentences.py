@@ -83,7 +83,7 @@ def test_the_rungs_that_a_climb_left_out_come_next(result_of: Make):
     left = len([rung for rung in LADDER if rung.name not in {row["name"] for row in result["rungs"]}])
     assert left > 1
     assert three_sentences(result, "en")[2].endswith(
-        f"{left} other rungs of the ladder would be next; leave out --rungs or --recipe."
+        f"{left} other rungs of the ladder would be next; type the command without --rungs or --recipe."
     )
     assert f"另外 {left} 个方法" in three_sentences(result, "zh")[2]
     result["rungs"] += [dict(result["rungs"][-1], name=rung.name) for rung in LADDER]

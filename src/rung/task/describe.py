@@ -123,7 +123,8 @@ def describe_gap(inspection: Inspection, language: Language) -> str:
     if language == "zh":
         of = {"accuracy": "的准确率"}.get(metric.name, f"的 {metric.name} ") if metric.hits else "答对的比例"
         rough = "" if metric.hits else f"；{metric.name} 不是这样的比例，此数只是粗略的参考"
-        return f"开发集 {n:,} 条：两种做法{of}相差约 {points:.1f} 个百分点以上才能分辨（功效 80 %，约 70 % 时）{rough}"
+        near = "准确率" if metric.name == "accuracy" else f"{metric.name} " if metric.hits else "比例"
+        return f"开发集 {n:,} 条：两种做法{of}相差约 {points:.1f} 个百分点以上才能分辨（功效 80 %，{near}约 70 % 时）{rough}"
     of = f"points of {metric.name}" if metric.hits else "points in the share of right answers"
     rough = "" if metric.hits else f"; {metric.name} is no such share, and this a rough guide for it"
     return (
