@@ -54,6 +54,14 @@ def test_names_do_not_cover_each_other():
             assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
 
 
+def test_a_name_stands_nearest_to_its_own_point():
+    """Two crossings 9 px apart: each number on its own side, also where only lines are crossed there."""
+    points, curve = [(181.0, 93.0), (190.0, 89.0)], [(100.0 + 6 * i, 80.0, 112.0 + 6 * i, 100.0) for i in range(20)]
+    left, right = place(["830", "970"], points, 400, 300, curve)
+    assert left and right
+    assert (left.dx < 0 or left.align == "center", right.dx > 0 or right.align == "center") == (True, True)
+
+
 def test_the_curve_takes_each_number_of_examples_and_the_best_prompt_without_any(result_of: Make):
     found = curve(result_of()["candidates"])
     assert list(found) == [0, 1, 2, 4, 8, 16]

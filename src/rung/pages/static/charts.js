@@ -6,10 +6,10 @@
   function show(mark) {
     tip.textContent = mark.dataset.tip;
     tip.hidden = false;
-    const at = mark.getBoundingClientRect();
+    const at = mark.getBoundingClientRect();  // 16 px away: between stands the mark's name
     const left = Math.min(Math.max(8, at.left + at.width / 2 - tip.offsetWidth / 2), innerWidth - tip.offsetWidth - 8);
     tip.style.left = `${left + scrollX}px`;
-    tip.style.top = `${(at.top > tip.offsetHeight + 12 ? at.top - tip.offsetHeight - 8 : at.bottom + 8) + scrollY}px`;
+    tip.style.top = `${(at.top > tip.offsetHeight + 20 ? at.top - tip.offsetHeight - 16 : at.bottom + 16) + scrollY}px`;
     mark.classList.add("pointed");
   }
   function hide(mark) {

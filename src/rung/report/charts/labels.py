@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,15 +35,20 @@ def place(
 ) -> list[Label | None]:
     """A place for each name near its point (px, y down) within the plot; None where there is no free one.
 
-    Earlier names choose first. ``lines`` (error bars, a target) are crossed only where nothing else is free.
+    Earlier names choose first. A name stands nearer to its own point than to another, or it would be read as that one's; ``lines``
+    (error bars, a target) are crossed where nothing else is free.
     """
     taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
     labels: list[Label | None] = []
     for name, (x, y) in zip(names, points, strict=True):
         free = [(label, box) for label in _places() if _inside(box := _box(name, x, y, label), width, height)]
         free = [(label, box) for label, box in free if not any(_overlap(box, other) for other in taken)]
-        clear = [(label, box) for label, box in free if not any(_overlap(box, line) for line in lines)]
-        found = next(iter(clear or free), None)
+        own = [(label, box) for label, box in free if _nearest(box, points) >= _nearest(box, [(x, y)])]
+        clear = [
+            [(label, box) for label, box in some if not any(_overlap(box, line) for line in lines)]
+            for some in (own, free)
+        ]
+        found = next(iter(clear[0] or own or clear[1] or free), None)
         if found:
             taken.append(found[1])
         labels.append(found[0] if found else None)
@@ -63,6 +69,11 @@ def _box(name: str, x: float, y: float, label: Label) -> Box:
 
 def _inside(box: Box, width: float, height: float) -> bool:
     return box[0] >= 0 and box[2] <= width and box[1] >= -8 and box[3] <= height + 8
+
+
+def _nearest(box: Box, points: Sequence[tuple[float, float]]) -> float:
+    """The distance from a box to the nearest of the points."""
+    return min(math.hypot(max(box[0] - x, 0, x - box[2]), max(box[1] - y, 0, y - box[3])) for x, y in points)
 
 
 def _overlap(a: Box, b: Box) -> bool:
