@@ -16,6 +16,7 @@ from rung import folders
 from rung.ladder import Budget, Watch
 from rung.ledger import Ledger
 from rung.programs.direct import Direct
+from rung.types import DataError
 
 PLAN = "tfidf,zero-shot,lora"
 
@@ -194,6 +195,16 @@ def test_a_spent_budget_ends_cleanly_and_a_bigger_one_goes_on(climb: Any, whole:
     assert finished["seconds"] > result["seconds"]
     assert essence(finished) == whole[0]
     assert keys(tmp_path) == whole[1]
+
+
+def test_a_ledger_that_cannot_be_read_leaves_the_folder_free(climb: Any, tmp_path: Path) -> None:
+    """The error is held, as a notebook holds its last one; the folder must not stay locked as long."""
+    (tmp_path / "ledger.sqlite").write_bytes(b"something else, and long enough to be looked at" * 9)
+    with pytest.raises(DataError, match="is no ledger") as held:
+        climb(tmp_path)
+    (tmp_path / "ledger.sqlite").unlink()
+    assert climb(tmp_path, budget=Budget.parse("0s"))["complete"] is False
+    assert held.value.__traceback__ is not None
 
 
 def test_a_budget_spent_before_anything_was_measured_chooses_nothing(climb: Any, tmp_path: Path) -> None:

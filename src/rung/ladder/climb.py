@@ -92,7 +92,11 @@ class Climb:
                 f"another process is climbing in {self.folder}; wait for it, or type --run with another folder",
                 zh=f"另一个进程正在 {self.folder} 中攀登；请等它结束，或用 --run 指定别的文件夹",
             ) from None
-        self.ledger = Ledger(self.folder / "ledger.sqlite", weights=self.model.sha256, dtype=self.model.dtype)
+        try:
+            self.ledger = Ledger(self.folder / "ledger.sqlite", weights=self.model.sha256, dtype=self.model.dtype)
+        except BaseException:
+            lock.release()
+            raise
         try:
             self.ledger.claim(self._identity())
             if done.exists() and (result := json.loads(done.read_text(encoding="utf-8")))["complete"]:
