@@ -88,7 +88,8 @@ class Settings(BaseModel):
         except (TypeError, ValueError):
             numbers = []
         total = sum(numbers)
-        if len(numbers) != 3 or min(numbers) <= 0 or min(abs(total - 100), abs(total - 1)) > 1e-6:
+        whole = min(abs(total - 100), abs(total - 1)) <= 1e-6  # false of nan, which compares with nothing, and of inf
+        if len(numbers) != 3 or min(numbers) <= 0 or not whole:
             raise ValueError("give train/dev/test as three numbers above 0 that add up to 100, such as 60/20/20")
         return tuple(number / total for number in numbers)
 
