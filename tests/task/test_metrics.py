@@ -126,6 +126,13 @@ def test_rouge_l_sees_chinese_where_the_default_tokenizer_is_blind():
     assert Tokenizer().tokenize("用iPhone 15拍照_很好") == ["用", "iphone", "15", "拍", "照", "很", "好"]
 
 
+@pytest.mark.parametrize("metric", ["rouge-l", "chrf", "exact-match"])
+def test_a_copy_of_a_target_without_words_is_right(metric: str):
+    for target in ("!!!", "\U0001f600\U0001f44d", "。。。", "+ - ="):
+        assert value(metric, [target], [target], task("generate")) == pytest.approx(1.0)
+        assert value(metric, ["some words"], [target], task("generate")) == 0
+
+
 def test_exact_match_of_texts_ignores_blanks_and_normal_forms():
     assert value("exact-match", [" caf\u00e9  au lait\n", "b"], ["cafe\u0301 au lait", "B"], task("generate")) == 0.5
 

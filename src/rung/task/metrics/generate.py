@@ -119,8 +119,14 @@ ROUGE = rouge_scorer.RougeScorer(["rougeL"], tokenizer=Tokenizer())
 
 def rouge_parts(outputs: Sequence[str], targets: Sequence[str], task: Task) -> Floats:
     """[n, 2]: ROUGE-L F of each example, and 1."""
-    pairs = zip(outputs, targets, strict=True)
-    return scored([ROUGE.score(target, output)["rougeL"].fmeasure for output, target in pairs])
+    return scored([rouge(output, target) for output, target in zip(outputs, targets, strict=True)])
+
+
+def rouge(output: str, target: str) -> float:
+    """ROUGE-L F of one answer. A target without a word, "!!!" or emoji alone, has no sequence to follow: right is the same text."""
+    if not TOKEN.search(unicodedata.normalize("NFC", target)):
+        return float(plain(output) == plain(target))
+    return ROUGE.score(target, output)["rougeL"].fmeasure
 
 
 EXACT_MATCH = Metric(
