@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rung.evaluate import Marked, mcnemar, paired_difference
+from rung.evaluate import Marked, mcnemar, paired, paired_difference
 from rung.report.figures import DASH, Figures
 from rung.report.run import open_ledger, read_result
 from rung.task.metrics import METRICS
@@ -124,7 +124,7 @@ def marked(run: Run, split: str, predictions: Sequence[Prediction]) -> Marked:
 
 
 def difference(a: Marked, b: Marked) -> Difference:
-    value, low, high = paired_difference(a.parts(), b.parts(), METRICS[a.task.metric].combine)
+    value, low, high = paired_difference(*paired(a, b), METRICS[a.task.metric].combine)
     p = mcnemar(a.scores(), b.scores()) if a.proportion and b.proportion else None
     return Difference(value, low, high, p, len(a.examples))
 

@@ -15,9 +15,9 @@ import pytest
 from starlette.datastructures import FormData
 
 from rung.engine import fake_model
-from rung.evaluate import Judged, Order
+from rung.evaluate import Judged, Marked, Order
 from rung.ladder import alive
-from rung.pages import process, ratings, trial
+from rung.pages import compare, process, ratings, trial
 from rung.pages.climb import arguments_of
 from rung.pages.compare import common
 from rung.pages.examples import Asked, select
@@ -29,7 +29,7 @@ from rung.pages.uploads import keep
 from rung.report.pairs import alike, sheet
 from rung.report.preferences import contests, keep_judgement, line_of, preferences, read_ratings
 from rung.task import inspect_task
-from rung.types import Adaptation, Example, ModelRef, Prediction, Prompt, UserError
+from rung.types import Adaptation, Example, ModelRef, Prediction, Prompt, Sealed, Task, UserError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -454,6 +454,20 @@ def test_runs_are_held_against_each_other_where_they_can_be(
     assert "on the 30 examples of the sealed test in common" in said
     assert "Mark two runs" in text_of(browser.get("/compare?run=orders-1&run=orders-1").text)
     assert browser.get("/compare?run=orders-1&run=none").status_code == 404
+
+
+def test_runs_that_give_other_fields_are_compared(monkeypatch: pytest.MonkeyPatch):
+    """The counts of field F1 have a column for each field that was wanted or given, and one of the two gave one more."""
+    task = Task("t", "extract", "field-f1", "en", (), (), Sealed(()))
+    examples = tuple(Example(str(i), "x", '{"a":"1"}') for i in range(30))
+    marks = tuple(
+        Marked(task, examples, tuple(Prediction(e.id, output) for e in examples))
+        for output in ('{"a":"1"}', '{"a":"2","b":"3"}')
+    )
+    monkeypatch.setattr(compare, "common", lambda one, two, split: marks)
+    told = {"chosen": {"rung": "r"}, "test": {}, "task": {"metric": "field-f1"}}
+    one, two = (SimpleNamespace(name=name, finished=lambda: told) for name in ("one", "two"))
+    assert "differs by +1.000 [+1.000, +1.000]" in compare.paired(one, two, "en")  # type: ignore[arg-type]
 
 
 # --- rating -------------------------------------------------------------------------------------------------------

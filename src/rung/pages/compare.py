@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from rung.evaluate import Marked, paired_difference
+from rung.evaluate import paired as counts
 from rung.pages.home import chosen_on_dev
 from rung.pages.runs import Run, find_run
 from rung.pages.view import language_of, page
@@ -71,7 +72,7 @@ def paired(one: Run, two: Run, language: Language) -> str:
         marks = common(one, two, split)
         if marks is None:
             continue
-        gap, low, high = paired_difference(marks[0].parts(), marks[1].parts(), MEASURES[a["task"]["metric"]].combine)
+        gap, low, high = paired_difference(*counts(*marks), MEASURES[a["task"]["metric"]].combine)
         if marks[0].outputs == marks[1].outputs:
             return f"{name}：两者的回答完全相同。" if zh else f"{name}: the two give the same answers."
         n, clear = figures.count(len(marks[0].examples)), low > 0 or high < 0
