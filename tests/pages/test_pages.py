@@ -532,6 +532,18 @@ def test_choices_are_kept_taken_back_and_counted(browser: Any, run: Run, text_of
     assert "1 equal" in text_of(browser.get("/runs/orders-1/rate").text)
 
 
+def test_a_rating_after_a_kill_amid_a_line_is_kept(browser: Any, run: Run):
+    answers = sheet(run.folder, run.finished(), "dev")
+    first, second, third = order(answers, PAIR)[:3]
+    ratings.rate(run.folder, answers, PAIR, first.id, "left", 1.0)
+    with (run.folder / "ratings.jsonl").open("ab") as out:
+        out.write('{"example": "二'.encode()[:-1])
+    assert [r["example"] for r in read_ratings(run.folder)] == [first.id]
+    ratings.rate(run.folder, answers, PAIR, second.id, "right", 1.0)
+    ratings.rate(run.folder, answers, PAIR, third.id, "tie", 1.0)
+    assert [r["example"] for r in read_ratings(run.folder)] == [first.id, second.id, third.id]
+
+
 def test_ratings_are_preference_data(browser: Any, run: Run, tmp_path: Path):
     answers = sheet(run.folder, run.finished(), "dev")
     for choice, example in zip(["left", "right", "tie"] * 5, order(answers, PAIR), strict=False):

@@ -64,13 +64,13 @@ def test_judgements_are_found_by_judge_split_and_adaptations_and_turned_round() 
 
 def test_half_a_line_is_not_read_and_is_cut_off(tmp_path: Path) -> None:
     assert read_judgements(tmp_path) == read_ratings(tmp_path) == []
-    mend(tmp_path)  # nothing there
+    mend(tmp_path / JUDGEMENTS)  # nothing there
     keep_judgement(tmp_path, judgement("一"))
     whole = (tmp_path / JUDGEMENTS).read_bytes()
     with (tmp_path / JUDGEMENTS).open("ab") as out:
         out.write('{"example": "二'.encode()[:-1])
     assert [line["example"] for line in read_judgements(tmp_path)] == ["一"]
-    mend(tmp_path)
+    mend(tmp_path / JUDGEMENTS)
     assert (tmp_path / JUDGEMENTS).read_bytes() == whole
     keep_judgement(tmp_path, judgement("三"))
     assert [line["example"] for line in read_judgements(tmp_path)] == ["一", "三"]

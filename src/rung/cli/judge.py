@@ -174,7 +174,7 @@ def at_work(run: Path, model: LanguageModel) -> Iterator[Ledger]:
             zh=f"另一个进程正在 {run} 中评审；请等它结束，再输入同一条命令",
         ) from None
     with lock:
-        kept.mend(run)
+        kept.mend(run / kept.JUDGEMENTS)
         ledger = Ledger(run / LEDGER, weights=model.sha256, dtype=model.dtype)
         try:
             if isinstance(model, EndpointModel):

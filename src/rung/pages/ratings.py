@@ -19,7 +19,7 @@ from rung.evaluate import wilson
 from rung.pages.runs import NotFound
 from rung.report.judging import account
 from rung.report.pairs import Sheet, text_of
-from rung.report.preferences import RATINGS, judged_by, people, read_ratings
+from rung.report.preferences import RATINGS, judged_by, mend, people, read_ratings, write_lines
 from rung.types import Example, Prediction, digest
 
 CHOICES = ("left", "right", "tie")
@@ -106,8 +106,8 @@ def rate(run: Path, sheet: Sheet, pair: Pair, example: str, choice: str, seconds
     with _writing:
         if any(r["example"] == example for r in of_pair(read_ratings(run), pair)):
             return  # a button pressed twice
-        with (run / RATINGS).open("a", encoding="utf-8") as out:
-            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+        mend(run / RATINGS)  # a rating that is written behind half a line is lost with it
+        write_lines(run / RATINGS, [line], "a")
 
 
 def undo(run: Path, pair: Pair) -> None:

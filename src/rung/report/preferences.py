@@ -131,9 +131,8 @@ def write_lines(path: Path, lines: Sequence[Mapping[str, Any]], mode: str = "w")
         out.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def mend(run: Path) -> None:
-    """Cut off the half of a line that a kill left at the end of the judgements."""
-    path = run / JUDGEMENTS
+def mend(path: Path) -> None:
+    """Cut off the half of a line that a kill left at the end of a file of ratings or judgements."""
     if path.is_file() and (raw := path.read_bytes()) and not raw.endswith(b"\n"):
         with path.open("r+b") as out:
             out.truncate(raw.rfind(b"\n") + 1)
