@@ -34,7 +34,7 @@ Made by `bench/climbs.py` from the run folders of the climbs; do not edit by han
 
 How to read it. All rungs in a table are climbed, also those above one that meets the target. **Dev** is the score of the rung's best
 candidate on the dev split, with its 95 % interval; it flatters what was chosen by it. **Verdict** is against a target
-that was fixed before the climb: *proven* when the lower bound, corrected for all rungs and all candidates of the rung,
+that was fixed before the climb: *proven* when the lower bound, corrected for all rungs and all looks at dev until then,
 reaches it; *likely* when only the score does; else *missed*. **Build** counts the training and the search of all the
 rung's candidates. **Tokens**, **time** (a lone request) and **FLOPs** are those of one request to the best candidate,
 **size** is its folder. **Pays** is the number of requests after which the rung has taken fewer operations in all, its building

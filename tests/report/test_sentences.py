@@ -158,6 +158,15 @@ def test_a_test_at_the_target_says_whether_it_confirms_it(result_of: Make):
         assert zh in three_sentences(result, "zh")[1]
 
 
+def test_a_test_that_confirms_what_dev_could_not_prove_says_both(result_of: Make):
+    result = result_of()
+    result["test"] |= {"value": 0.9, "confirmed": True}
+    assert "could not prove" not in three_sentences(result, "en")[1]
+    result["chosen"] |= {"met": False, "verdict": "likely"}
+    assert "confirms the target of .85, though dev could not prove it." in three_sentences(result, "en")[1]
+    assert "虽然开发集未能证实" in three_sentences(result, "zh")[1]
+
+
 def test_no_target(result_of: Make):
     assert three_sentences(result_of(target=None), "en")[0].startswith("Use lora/r8: no target was set")
     assert three_sentences(result_of(target=None), "zh")[0].startswith("建议使用 lora/r8：没有设定目标")

@@ -137,7 +137,10 @@ def _test_against_target(result: Mapping[str, Any], language: Language) -> str:
     if "confirmed" not in test:  # a run of before it was asked
         return ""
     if test["confirmed"]:
-        return _say(language, f", which confirms the target of {goal}", f"，证实达到目标 {goal}")
+        though = ("", "") if result["chosen"]["met"] else (", though dev could not prove it", "，虽然开发集未能证实")
+        return _say(
+            language, f", which confirms the target of {goal}{though[0]}", f"，证实达到目标 {goal}{though[1]}"
+        )  # fmt: skip
     n = Figures(language).count(test["n"])
     return _say(
         language, f", which reaches the target of {goal}, but {n} examples do not confirm it by themselves",
